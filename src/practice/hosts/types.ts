@@ -76,6 +76,12 @@ export type HostState =
   | { readonly state: 'absent' | 'starting' | 'running' | 'stopped' }
   | { readonly state: 'failed'; readonly reason: string };
 
+export interface TargetHealth {
+  readonly id: string;
+  readonly state: 'initial' | 'healthy' | 'unhealthy' | 'unused';
+  readonly reason?: string;
+}
+
 export interface Hosts {
   /** Takes the new desired state and returns at once; the work is done in order, the newest state wins. */
   sync(desired: DesiredHosts): void;
@@ -86,15 +92,7 @@ export interface Hosts {
   /** what EC2's console shows, with cloud-init's block of SSH host keys; undefined until the host has booted */
   consoleOutput(instanceId: string): Promise<string | undefined>;
   /** from the proxy's own health checks: 'unused' when no listener uses the group */
-  targetHealth(
-    targetGroupArn: string,
-  ): Promise<
-    readonly {
-      readonly id: string;
-      readonly state: 'initial' | 'healthy' | 'unhealthy' | 'unused';
-      readonly reason?: string;
-    }[]
-  >;
+  targetHealth(targetGroupArn: string): Promise<readonly TargetHealth[]>;
   /** where this machine reaches a port of a published host (127.0.0.1:N); undefined where it is not published */
   reach(id: string, port: number): { readonly host: string; readonly port: number } | undefined;
   /** leaves the containers running; stops the driver's own work */
