@@ -43,8 +43,13 @@ export interface Scope {
   once<T>(what: string, read: () => Promise<T>): Promise<T>;
 }
 
+/**
+ * `deleting`: on its way out (an instance shutting down): it no longer counts as existing for apply, and still does for destroy, which waits
+ * until it is gone. `gone`: really gone, though the API may still show it for a while; `reason` when it ended by itself (a failed launch).
+ */
 export type Status =
-  | { readonly state: 'ready' | 'pending' | 'gone' }
+  | { readonly state: 'ready' | 'pending' | 'deleting' }
+  | { readonly state: 'gone'; readonly reason?: string }
   | { readonly state: 'failed'; readonly reason: string };
 
 export interface Difference {
