@@ -47,6 +47,7 @@ export interface Scope {
  * `deleting`: on its way out (an instance shutting down): it no longer counts as existing for apply, and still does for destroy, which waits
  * until it is gone. `gone`: really gone, though the API may still show it for a while; `reason` when it ended by itself (a failed launch).
  */
+/** `deleting`: it does not count as there when applying, and is still waited for when destroying. */
 export type Status =
   | { readonly state: 'ready' | 'pending' | 'deleting' }
   | { readonly state: 'gone'; readonly reason?: string }

@@ -1,0 +1,82 @@
+import { discover, isLeaving, statusOf } from './discover.ts';
+import { criticalSeconds, fromOutputs, resolveProps } from './graph.ts';
+import { priceOf } from './render.ts';
+import type { Difference, Output, Resource } from './types.ts';
+
+export interface PlannedResource {
+  readonly key: string;
+  readonly type: string;
+  readonly label: string;
+  readonly chapter: string;
+  readonly action: 'create' | 'keep' | 'change' | 'delete';
+  readonly id: string | null;
+  readonly status: string;
+  readonly usdPerHour: number;
+  readonly differences: readonly Difference[];
+}
+
+export interface Plan {
+  readonly resources: readonly PlannedResource[];
+  /** when everything is there */
+  readonly usdPerHour: number;
+  /** typical, with everything that can run at once doing so */
+  readonly seconds: number;
+  /** found with this Cloudspace's tags, described by no step */
+  readonly extra: readonly { readonly key: string | null; readonly type: string; readonly id: string }[];
+  readonly outputs: ReadonlyMap<string, Output>;
+}
+
+/** The dry run: the same list that apply walks, against one listing. Reads only; the caller gives a client that refuses anything else. */
+export async function makePlan(options: {
+  cloud: unknown;
+  name: string;
+  region: string;
+  resources: readonly Resource[];
+  chapterOf: (key: string) => string;
+}): Promise<Plan> {
+  const { resources, region } = options;
+  const { listing, outputs } = await discover(options.cloud, resources, options.name);
+  const planned = resources.map((resource): PlannedResource => {
+    const { key, kind } = resource;
+    const out = outputs.get(key);
+    const props = out && kind.drift ? resolveProps(resource.props, fromOutputs(outputs)) : undefined;
+    const differences = out && props ? (kind.drift?.(props, out) ?? []) : [];
+    return {
+      key,
+      type: kind.type,
+      label: kind.label,
+      chapter: options.chapterOf(key),
+      action: !out ? 'create' : differences.length > 0 && kind.update ? 'change' : 'keep',
+      id: out?.id ?? null,
+      status: out ? statusOf(kind, out).state : 'absent',
+      usdPerHour: priceOf(resource, region),
+      differences,
+    };
+  });
+  const kinds = new Map(resources.map((resource) => [resource.kind.type, resource.kind]));
+  const described = new Set([...outputs.values()].map((out) => out.id));
+  const extra = [...listing].flatMap(([type, found]) =>
+    found
+      .filter((item) => !described.has(item.out.id) && item.key !== undefined)
+      .filter((item) => {
+        const kind = kinds.get(type);
+        return kind !== undefined && !isLeaving(kind, item.out);
+      })
+      .map((item) => ({ key: item.key ?? null, type, id: item.out.id })),
+  );
+  return {
+    resources: planned,
+    usdPerHour: planned.reduce((sum, item) => sum + item.usdPerHour, 0),
+    seconds: criticalSeconds(
+      resources.filter((resource) => !outputs.has(resource.key)).map((resource) => onlyMissing(resource, outputs)),
+    ),
+    extra,
+    outputs,
+  };
+}
+
+/** For the time that is left: references to what is there already cost nothing. */
+function onlyMissing(resource: Resource, outputs: ReadonlyMap<string, Output>): Resource {
+  const props = resolveProps(resource.props, (ref) => (outputs.has(ref.$ref) ? 'there' : ref));
+  return { ...resource, props: props ?? resource.props, after: resource.after.filter((ref) => !outputs.has(ref.$ref)) };
+}
