@@ -155,6 +155,8 @@ export interface Play {
   /** keys of the instances it runs on */
   readonly hosts: readonly string[];
   readonly after: readonly Ref[];
+  /** plays that have to be through first */
+  readonly needs?: readonly string[];
   /** typical seconds, for the plan */
   readonly seconds?: number;
 }
@@ -242,6 +244,7 @@ export type Event =
       readonly type: 'chapter';
       readonly chapter: ChapterId;
       readonly title: string;
+      /** counts from 1; 0 is the login prelude, which `of` does not count */
       readonly index: number;
       readonly of: number;
       readonly status: 'started' | 'done' | 'skipped';
@@ -252,6 +255,7 @@ export type Event =
       readonly chapter: ChapterId;
       readonly step: string;
       readonly title: string;
+      /** counts from 1 */
       readonly index: number;
       readonly of: number;
       readonly guide: string;
@@ -263,6 +267,8 @@ export type Event =
       }[];
       readonly usdPerHour: number;
       readonly commands: readonly string[];
+      /** sent again with true when the person asks for details: then all commands are shown whole, and only they */
+      readonly details?: boolean;
     }
   | {
       readonly type: 'step.done';
