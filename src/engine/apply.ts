@@ -38,8 +38,13 @@ export interface RunOptions {
 export interface Run {
   /** what is there, by key */
   readonly outputs: ReadonlyMap<string, Output>;
-  /** Does what is not done yet. Resolves when all of it exists and the plays are through; slow settling goes on behind. Throws the first failure, after everything that does not depend on it was done. */
+  /**
+   * Does what is not done yet. Resolves when all of it exists and the plays are through; slow settling goes on behind. Throws the first
+   * failure, after everything that does not depend on it was done. Asked again it waits for the same outcome.
+   */
   do(actions: readonly Action[]): Promise<void>;
+  /** Forgets what failed, so that the next `do` tries it again. */
+  retry(): Promise<void>;
   /** resolves when nothing settles any more; throws what failed there */
   settled(): Promise<void>;
   /** how many resources are still settling */
@@ -229,6 +234,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
   async function runPlay(play: Play): Promise<void> {
     await null;
     await awaitRefs({ key: play.key, props: {}, after: play.after });
+    for (const other of play.needs ?? []) await plays.get(other);
     signal.throwIfAborted();
     if (options.play) await options.play(play);
     else notify({ type: 'play', key: play.key, title: play.title, status: 'skipped', hosts: play.hosts });
@@ -281,9 +287,6 @@ export async function startRun(options: RunOptions): Promise<Run> {
   return {
     outputs,
     async do(actions) {
-      // What failed before is tried again; within one call everybody sees the same outcome.
-      for (const [key, node] of nodes) if (await isRejected(node.ready)) nodes.delete(key);
-      for (const [key, play] of plays) if (await isRejected(play)) plays.delete(key);
       const work = actions.flatMap((action): Promise<unknown>[] => {
         if ('resource' in action) return [(nodes.get(action.resource.key) ?? begin(action.resource)).created];
         if (!('play' in action)) return [];
@@ -293,6 +296,10 @@ export async function startRun(options: RunOptions): Promise<Run> {
         return [running];
       });
       throwFirst(await Promise.allSettled(work), signal);
+    },
+    async retry() {
+      for (const [key, node] of nodes) if (await isRejected(node.ready)) nodes.delete(key);
+      for (const [key, play] of plays) if (await isRejected(play)) plays.delete(key);
     },
     async settled() {
       throwFirst(await Promise.allSettled([...nodes.values()].map((node) => node.ready)), signal);

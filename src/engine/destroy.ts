@@ -100,13 +100,13 @@ export async function destroy(options: {
 
   /** Something else may still be on its way out: DependencyViolation and its likes mean "not yet". */
   async function patiently(work: () => Promise<void>): Promise<void> {
-    const until = Date.now() + VIOLATION_SECONDS * 1000 * options.pace;
+    const until = Date.now() + Math.max(5000, VIOLATION_SECONDS * 1000 * options.pace);
     for (let wait = 1; ; wait = Math.min(15, wait * 1.5)) {
       try {
         return await work();
       } catch (error) {
         if (!isNotYet(error) || Date.now() > until) throw error;
-        await sleep(wait * 1000 * options.pace, undefined, { signal });
+        await sleep(Math.max(50, wait * 1000 * options.pace), undefined, { signal });
       }
     }
   }

@@ -1,0 +1,215 @@
+import type { Ui } from '../engine/types.ts';
+
+/** What a command gets. Its options are those below, in camelCase; flags win over the environment, that over the config file. */
+export interface Context {
+  readonly options: Options;
+  readonly args: readonly string[];
+  readonly ui: Ui;
+  readonly signal: AbortSignal;
+  /** for what a machine reads: one JSON document, an ssh_config */
+  readonly print: (text: string) => void;
+}
+
+export interface Options {
+  name?: string;
+  team?: string;
+  region?: string;
+  profile?: string;
+  account?: string;
+  roleArn?: string;
+  endpointUrl?: string;
+  cidr?: string;
+  runners?: string;
+  sshFrom?: string;
+  allowWorldSsh?: boolean;
+  sshPublicKey?: string;
+  ami?: string;
+  instanceType?: string;
+  dbClass?: string;
+  deployment?: string;
+  provision?: string;
+  until?: string;
+  to?: string;
+  stateDir?: string;
+  config?: string;
+  practice?: boolean;
+  hosts?: string;
+  speed?: string;
+  latency?: string;
+  port?: string;
+  dryRun?: boolean;
+  fix?: boolean;
+  list?: boolean;
+  yes?: boolean;
+  json?: boolean;
+}
+
+interface OptionSpec {
+  readonly flags: string;
+  readonly text: string;
+  /** environment variable that answers it too */
+  readonly env?: string;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly string[];
+  readonly arguments?: string;
+  readonly default?: true;
+  readonly children?: readonly CommandSpec[];
+  /** gives the exit code. Loaded only when the command runs: `--help` pays for none of it. */
+  readonly load: () => Promise<{ run: (context: Context) => Promise<number> }>;
+}
+
+const common: readonly OptionSpec[] = [
+  { flags: '--name <name>', text: 'the Cloudspace, for example hackathon-07', env: 'CLOUDSPACE_NAME' },
+  { flags: '--state-dir <dir>', text: 'where progress is kept (default ./.cloudspace)', env: 'CLOUDSPACE_STATE_DIR' },
+  { flags: '--config <file>', text: 'YAML file with answers (default ./cloudspace.yaml)', env: 'CLOUDSPACE_CONFIG' },
+  { flags: '--json', text: 'events as NDJSON, or one JSON document, on stdout; text for people on stderr' },
+];
+
+const cloud: readonly OptionSpec[] = [
+  { flags: '--region <region>', text: 'AWS region (default AWS_REGION, then the profile)', env: 'CLOUDSPACE_REGION' },
+  { flags: '--profile <profile>', text: 'profile of the AWS configuration (default AWS_PROFILE)' },
+  { flags: '--account <id>', text: 'assume OrganizationAccountAccessRole in this account' },
+  { flags: '--role-arn <arn>', text: 'assume this role' },
+  { flags: '--endpoint-url <url>', text: 'an emulator of AWS to use instead (default AWS_ENDPOINT_URL)' },
+];
+
+const shape: readonly OptionSpec[] = [
+  { flags: '--team <number>', text: "0 to 99 (default: the name's trailing number); picks 10.N.0.0/16" },
+  { flags: '--cidr <cidr>', text: "the VPC's addresses" },
+  { flags: '--runners <count>', text: 'how many runners (default 2)' },
+  { flags: '--ssh-from <cidr>', text: 'who may reach the bastion (default: your own address)' },
+  { flags: '--allow-world-ssh', text: 'accept --ssh-from 0.0.0.0/0' },
+  { flags: '--ssh-public-key <file>', text: "your public key (default: the agent's first)" },
+  { flags: '--ami <id>', text: 'image of all hosts (default: newest Debian 12)' },
+  { flags: '--instance-type <type>', text: 'of all hosts (default t3.small)' },
+  { flags: '--db-class <class>', text: 'of the database (default db.t4g.micro)' },
+  { flags: '--deployment <dir>', text: 'deployment repository (default: the one that comes with cloudspace)' },
+  { flags: '--provision <how>', text: 'ansible or skip (default ansible)' },
+];
+
+const practiceOnly: readonly OptionSpec[] = [
+  { flags: '--hosts <kind>', text: 'containers or none (default containers)' },
+  { flags: '--speed <factor>', text: "1 = AWS's real durations (default 60)" },
+];
+
+const walking: readonly OptionSpec[] = [
+  { flags: '--until <chapter>', text: 'stop after this chapter' },
+  { flags: '--yes', text: 'unattended: take every default, ask nothing' },
+  { flags: '--dry-run', text: 'show what would be done, change nothing' },
+];
+
+const isPractice: OptionSpec = { flags: '--practice', text: 'on the practice cloud of this machine' };
+const latency: OptionSpec = { flags: '--latency <ms>', text: 'added to every answer of the practice cloud' };
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'start',
+    summary: 'the walkthrough; goes on where it was left (this is what `cloudspace` alone does)',
+    default: true,
+    options: [...walking, isPractice, ...shape, ...cloud, ...practiceOnly, latency, ...common],
+    examples: [
+      'cloudspace start --name hackathon-07 --region eu-central-1',
+      'cloudspace start --yes --until bastion',
+      'cloudspace start --dry-run',
+    ],
+    load: () => import('./start.ts'),
+  },
+  {
+    name: 'practice',
+    summary: 'the same walkthrough on a practice cloud on this machine: no account, no cost',
+    options: [...walking, ...shape, ...practiceOnly, latency, ...common],
+    examples: ['cloudspace practice', 'cloudspace practice --yes', 'cloudspace practice --hosts none --speed 1000'],
+    load: () => import('./practice.ts'),
+    children: [
+      {
+        name: 'serve',
+        summary: 'the practice AWS API alone, for `aws --endpoint-url`, Terraform or anything else',
+        options: [
+          { flags: '--port <port>', text: 'port on 127.0.0.1 (default: any free one)' },
+          { flags: '--region <region>', text: 'region that it plays (default eu-central-1)' },
+          ...practiceOnly,
+          latency,
+          ...common,
+        ],
+        examples: [
+          'cloudspace practice serve --port 4599',
+          'cloudspace practice serve --port 4599 --speed 1 --hosts containers',
+        ],
+        load: () => import('./practiceServe.ts'),
+      },
+    ],
+  },
+  {
+    name: 'plan',
+    summary: 'the whole dry run: what would be created, kept, changed; cost and time',
+    options: [isPractice, ...shape, ...cloud, ...common],
+    examples: ['cloudspace plan --name hackathon-07', 'cloudspace plan --practice --json'],
+    load: () => import('./plan.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'where you are, what is there, what it costs; asks no cloud',
+    options: common,
+    examples: ['cloudspace status', 'cloudspace status --json'],
+    load: () => import('./status.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'looks for what is missing on this machine',
+    options: [
+      { flags: '--fix', text: 'install what is missing, after a yes' },
+      { flags: '--yes', text: 'ask nothing' },
+      ...practiceOnly.slice(0, 1),
+      ...shape.slice(-1),
+      ...common.slice(-1),
+    ],
+    examples: ['cloudspace doctor', 'cloudspace doctor --fix'],
+    load: () => import('./doctor.ts'),
+  },
+  {
+    name: 'ssh',
+    arguments: '<host> [command...]',
+    summary: 'open a shell on a host, or run a command there, through the bastion',
+    options: common.slice(0, 3),
+    examples: ['cloudspace ssh bastion', 'cloudspace ssh runner-1 -- hostname'],
+    load: () => import('./ssh.ts'),
+  },
+  {
+    name: 'ssh-config',
+    summary: 'print the ssh_config with which ssh, scp and rsync reach the hosts',
+    options: common,
+    examples: ['cloudspace ssh-config > cloudspace.ssh && ssh -F cloudspace.ssh controller'],
+    load: () => import('./sshConfig.ts'),
+  },
+  {
+    name: 'inventory',
+    summary: "Ansible's dynamic inventory",
+    options: [{ flags: '--list', text: 'all groups and hosts, as Ansible asks for them' }, ...common],
+    examples: ['cloudspace inventory --list'],
+    load: () => import('./inventory.ts'),
+  },
+  {
+    name: 'destroy',
+    summary: 'take everything down again, in reverse; by tag, with or without the state file',
+    options: [
+      { flags: '--to <chapter>', text: 'only what came after this chapter' },
+      { flags: '--yes', text: 'ask nothing' },
+      { flags: '--dry-run', text: 'show what would be deleted' },
+      isPractice,
+      ...cloud,
+      ...practiceOnly,
+      ...common,
+    ],
+    examples: [
+      'cloudspace destroy',
+      'cloudspace destroy --to vpc',
+      'cloudspace destroy --name hackathon-07 --region eu-central-1 --yes',
+    ],
+    load: () => import('./destroy.ts'),
+  },
+];
