@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listAll, match, statusOf } from './discover.ts';
 import { fromOutputs, kindsOf, refsOf, resolveProps } from './graph.ts';
-import type { Journal } from './journal.ts';
+import type { Entry, Journal } from './journal.ts';
 import { limiter } from './limit.ts';
 import { createPoller } from './poll.ts';
+import { priceOf } from './render.ts';
+import { tagsFor } from './tags.ts';
 import {
   type Action,
   type AnyKind,
@@ -260,7 +262,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
   }
 
   function entry(resource: Resource, status: 'intent' | 'created' | 'ready', token: string, out?: Output) {
-    return newEntry(resource, options.chapterOf(resource.key), status, token, out);
+    return newEntry(resource, options.chapterOf(resource.key), journal.state.region, status, token, out);
   }
 
   function context(key: string, token: string): CreateContext {
@@ -308,11 +310,6 @@ export async function startRun(options: RunOptions): Promise<Run> {
   };
 }
 
-/** The tags every resource is created with. */
-export function tagsFor(name: string, key: string, chapter: string): Record<string, string> {
-  return { 'cloudspace:name': name, 'cloudspace:key': key, 'cloudspace:chapter': chapter, Name: `${name}-${key}` };
-}
-
 /** Lists everything; where the journal holds an open intent that the listing does not show, looks again for a while: listings lag behind creates. */
 async function discoverSettlingIntents(options: RunOptions): Promise<Map<string, Output>> {
   const { cloud, name, resources, journal, signal, notify } = options;
@@ -343,7 +340,7 @@ async function adopt(
     const out = outputs.get(resource.key);
     const known = journal.state.resources[resource.key];
     if (out && (known?.out?.id !== out.id || known.status === 'intent' || known.status === 'deleting'))
-      changes.push([resource.key, newEntry(resource, chapterOf(resource.key), 'created', known?.token ?? '', out)]);
+      changes.push([resource.key, newEntry(resource, chapterOf(resource.key), journal.state.region, 'created', known?.token ?? '', out)]);
     if (!out && known && known.status !== 'intent') changes.push([resource.key, undefined]);
   }
   if (changes.length === 0) return;
@@ -358,11 +355,20 @@ async function adopt(
 function newEntry(
   resource: Resource,
   chapter: string,
+  region: string,
   status: 'intent' | 'created' | 'ready',
   token: string,
   out?: Output,
-) {
-  return { type: resource.kind.type, chapter, status, token, at: new Date().toISOString(), ...(out ? { out } : {}) };
+): Entry {
+  return {
+    type: resource.kind.type,
+    chapter,
+    status,
+    token,
+    at: new Date().toISOString(),
+    usdPerHour: priceOf(resource, region),
+    ...(out ? { out } : {}),
+  };
 }
 
 async function isRejected(promise: Promise<unknown>): Promise<boolean> {

@@ -15,6 +15,8 @@ export interface Entry {
   /** ISO time of the status */
   readonly at: string;
   readonly out?: Output;
+  /** while it exists; kept here so that `status` needs no price list */
+  readonly usdPerHour?: number;
 }
 
 export interface PlayEntry {
@@ -42,6 +44,8 @@ export interface State {
   steps: Record<string, 'done' | 'skipped'>;
   resources: Record<string, Entry>;
   plays: Record<string, PlayEntry>;
+  /** public host keys by instance id, as the console output showed them first; pinned */
+  hostKeys: Record<string, readonly string[]>;
   notes: Partial<Record<ChapterId, string>>;
 }
 
@@ -76,6 +80,7 @@ export function newState(of: Pick<State, 'name' | 'account' | 'region' | 'practi
     steps: {},
     resources: {},
     plays: {},
+    hostKeys: {},
     notes: {},
   };
 }

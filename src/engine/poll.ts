@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newScope, statusOf } from './discover.ts';
-import { type AnyKind, CloudspaceError, type Output } from './types.ts';
+import { type AnyKind, CloudspaceError, type Output, type Status } from './types.ts';
 
 interface Waiter {
   readonly id: string;
@@ -80,7 +80,7 @@ function delay(kind: AnyKind, round: number): number {
 
 /** Tells the waiter, if there is something to tell; true when it need not wait any longer. */
 function judge(kind: AnyKind, waiter: Waiter, out: Output | undefined): boolean {
-  const status = out ? statusOf(kind, out) : { state: 'gone' as const };
+  const status: Status = out ? statusOf(kind, out) : { state: 'gone' };
   if (waiter.until === 'gone') {
     if (status.state !== 'gone') return false;
     waiter.resolve(undefined);
@@ -97,7 +97,7 @@ function judge(kind: AnyKind, waiter: Waiter, out: Output | undefined): boolean 
   if (!out && ++waiter.missing < MISSING_POLLS) return false;
   if (status.state === 'pending') return false;
   waiter.reject(
-    new CloudspaceError(`${kind.label} ${waiter.id} is gone while it was waited for`, {
+    new CloudspaceError(`${kind.label} ${waiter.id} is gone while it was waited for${status.state === 'gone' && status.reason ? `: ${status.reason}` : ''}`, {
       code: 'Vanished',
       hint: 'somebody or something deleted it; run again to make a new one',
     }),

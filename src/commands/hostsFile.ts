@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Host } from '../ansible/types.ts';
+import { writeAtomically } from '../engine/files.ts';
+import { usageError } from '../engine/types.ts';
+
+/**
+ * The hosts as the last run knew them, in `<dir>/hosts.json`, so that ssh, ssh-config, inventory and status need no cloud. Addresses and
+ * public host keys only.
+ */
+export async function readHosts(dir: string): Promise<Host[]> {
+  try {
+    return JSON.parse(await readFile(join(dir, 'hosts.json'), 'utf8')) as Host[];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+export async function writeHosts(dir: string, hosts: readonly Host[]): Promise<void> {
+  await writeAtomically(join(dir, 'hosts.json'), `${JSON.stringify(hosts, null, 1)}\n`);
+}
+
+/** The hosts, or a usage error that says what to do when there are none yet. */
+export async function needHosts(dir: string, name: string): Promise<Host[]> {
+  const hosts = await readHosts(dir);
+  if (hosts.length > 0) return hosts;
+  throw usageError(`"${name}" has no hosts that can be reached yet`, 'go on with the walkthrough: its second chapter makes the first host', 'NoHosts');
+}

@@ -1,0 +1,83 @@
+import type { State } from '../engine/journal.ts';
+import { CHAPTERS } from '../engine/types.ts';
+import { readHosts } from './hostsFile.ts';
+import type { Context } from './index.ts';
+import { locateExisting } from './places.ts';
+
+const HOURS_A_MONTH = 730;
+
+/** `cloudspace status`: from the journal alone, no cloud call. */
+export async function run(context: Context): Promise<number> {
+  const { state, dir, name } = await locateExisting(context);
+  const hosts = await readHosts(dir);
+  const document = {
+    name,
+    account: state.account,
+    region: state.region,
+    practice: state.practice,
+    updatedAt: state.updatedAt,
+    chapters: CHAPTERS.map((id) => ({ id, status: state.chapters[id] ?? 'open' })),
+    resources: Object.entries(state.resources).map(([key, entry]) => ({ key, type: entry.type, chapter: entry.chapter, id: entry.out?.id ?? null, status: entry.status })),
+    plays: Object.entries(state.plays).map(([key, play]) => ({ key, status: play.status, at: play.at })),
+    hosts: hosts.map(({ name: host, groups, privateIp, publicIp }) => ({ name: host, groups, privateIp, publicIp: publicIp ?? null })),
+    usdPerHour: Number(costOf(state).toFixed(4)),
+    notes: state.notes,
+  };
+  if (context.options.json) context.print(`${JSON.stringify(document, null, 2)}\n`);
+  else context.print(text(document, state));
+  return 0;
+}
+
+function costOf(state: State): number {
+  return Object.values(state.resources)
+    .filter((entry) => entry.status !== 'intent')
+    .reduce((sum, entry) => sum + (entry.usdPerHour ?? 0), 0);
+}
+
+function text(
+  document: {
+    name: string;
+    account: string;
+    region: string;
+    practice: boolean;
+    chapters: readonly { id: string; status: string }[];
+    resources: readonly { key: string; chapter: string; id: string | null; status: string }[];
+    hosts: readonly { name: string; privateIp: string; publicIp: string | null }[];
+    usdPerHour: number;
+  },
+  state: State,
+): string {
+  const lines = [
+    `${document.name}: ${document.practice ? 'practice cloud' : 'AWS'}, account ${document.account}, ${document.region}`,
+    '',
+    'Chapters',
+    ...document.chapters.map(({ id, status }) => {
+      const count = document.resources.filter((resource) => resource.chapter === id).length;
+      return `  ${id.padEnd(12)}${status.padEnd(10)}${count > 0 ? `${count} resources` : ''}`.trimEnd();
+    }),
+  ];
+  const unsettled = document.resources.filter((resource) => resource.status !== 'ready');
+  if (unsettled.length > 0)
+    lines.push('', 'Not settled', ...unsettled.map((resource) => `  ${resource.key.padEnd(30)} ${resource.status.padEnd(9)} ${resource.id ?? ''}`.trimEnd()));
+  if (document.hosts.length > 0)
+    lines.push('', 'Hosts', ...document.hosts.map((host) => `  ${host.name.padEnd(14)}${host.privateIp.padEnd(16)}${host.publicIp ?? ''}`.trimEnd()));
+  const failed = Object.entries(state.plays).filter(([, play]) => play.status === 'failed');
+  if (failed.length > 0) lines.push('', 'Failed plays', ...failed.map(([key, play]) => `  ${key}: ${(play.failedHosts ?? []).join(', ')}; log ${play.log ?? '-'}`));
+  const month = (document.usdPerHour * HOURS_A_MONTH).toFixed(0);
+  lines.push(
+    '',
+    document.practice
+      ? `Cost: nothing; on AWS about ${document.usdPerHour.toFixed(3)} USD an hour (${month} a month).`
+      : `Cost: about ${document.usdPerHour.toFixed(3)} USD an hour (${month} a month), traffic not counted.`,
+    '',
+    `Next: ${next(document.practice, document.chapters, document.resources.length)}`,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function next(practice: boolean, chapters: readonly { id: string; status: string }[], resources: number): string {
+  const command = practice ? 'cloudspace practice' : 'cloudspace start';
+  const left = chapters.filter(({ id, status }) => id !== 'login' && status !== 'done');
+  if (left.length === 0) return 'cloudspace ssh controller; take it down with cloudspace destroy';
+  return resources === 0 ? `${command} begins` : `${command} goes on at chapter "${left[0]?.id}"`;
+}
