@@ -1,0 +1,112 @@
+import type { Filter, ResourceType, Tag, TagSpecification } from '@aws-sdk/client-ec2';
+import { CloudspaceError, type Found, type Output, type Scope } from '../../engine/types.ts';
+
+/** The tags that make a resource ours; with the state file lost, they rebuild it. */
+export const TAG = { name: 'cloudspace:name', key: 'cloudspace:key', chapter: 'cloudspace:chapter' } as const;
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** EC2's server-side filter for everything of one Cloudspace. */
+export function ofCloudspace(scope: Scope): Filter {
+  return { Name: `tag:${TAG.name}`, Values: [scope.name] };
+}
+
+/** Tags as every service wants them in a creating request. */
+export function tagList(tags: Tags): { Key: string; Value: string }[] {
+  return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+}
+
+/** Tags for EC2's creating requests: one specification a resource type. */
+export function tagSpecifications(tags: Tags, ...types: ResourceType[]): TagSpecification[] {
+  return types.map((ResourceType) => ({ ResourceType, Tags: tagList(tags) }));
+}
+
+export function fromTagList(tags: readonly Tag[] | undefined): Record<string, string> {
+  return Object.fromEntries((tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
+}
+
+/** A found resource with the key and chapter that its tags carry. */
+export function found<O extends Output>(out: O, tags: readonly Tag[] | undefined): Found<O> {
+  const { [TAG.key]: key, [TAG.chapter]: chapter } = fromTagList(tags);
+  return { out, ...(key !== undefined && { key }), ...(chapter !== undefined && { chapter }) };
+}
+
+/** All pages of a paginated read. */
+export async function all<Page, Item>(
+  pages: AsyncIterable<Page>,
+  items: (page: Page) => readonly Item[] | undefined,
+): Promise<Item[]> {
+  const result: Item[] = [];
+  for await (const page of pages) result.push(...(items(page) ?? []));
+  return result;
+}
+
+/** A member that the API documents as always there. Throws CloudspaceError `UnexpectedAnswer` when an endpoint leaves it out. */
+export function must<T>(value: T | undefined, member: string): T {
+  if (value !== undefined && value !== null) return value;
+  throw new CloudspaceError(`the answer has no ${member}`, {
+    code: 'UnexpectedAnswer',
+    hint: 'The endpoint does not behave like AWS; if it is an emulator, try another version of it.',
+  });
+}
+
+/** `{ [name]: value }`, or nothing when there is no value: outputs go to a JSON file. */
+export function optional<K extends string, V>(name: K, value: V | null | undefined): { readonly [key in K]?: V } {
+  return (value === undefined || value === null ? {} : { [name]: value }) as { readonly [key in K]?: V };
+}
+
+/** The deterministic name of what AWS wants a name for: `<cloudspace>-<key>`, unless the props say another. */
+export function nameOf(props: { readonly name?: string }, tags: Tags): string {
+  return props.name ?? `${tags[TAG.name] ?? ''}-${tags[TAG.key] ?? ''}`;
+}
+
+/** `--tag-specifications` and its value, as the `aws ec2` commands take it. */
+export function cliTagSpecifications(tags: Tags, ...types: string[]): string[] {
+  const list = Object.entries(tags).map(([key, value]) => `{Key=${key},Value=${cliValue(value)}}`);
+  return ['--tag-specifications', ...types.map((type) => `ResourceType=${type},Tags=[${list.join(',')}]`)];
+}
+
+/** `--tags` and its words, as the `aws elbv2` and `aws rds` commands take them. */
+export function cliTags(tags: Tags): string[] {
+  return ['--tags', ...Object.entries(tags).map(([key, value]) => `Key=${key},Value=${cliValue(value)}`)];
+}
+
+/** The CLI's shorthand syntax reads commas and braces in a value as its own, unless the value is in quotation marks. */
+function cliValue(value: string): string {
+  return /[,{}[\]="' ]/.test(value) ? `"${value}"` : value;
+}
+
+/**
+ * A command as words: the text is split at spaces, each value stays one word whatever is in it, a list becomes as many words.
+ * words`aws ec2 create-vpc --cidr-block ${cidr} ${tags}`
+ */
+export function words(
+  text: TemplateStringsArray,
+  ...values: readonly (string | number | readonly string[])[]
+): readonly string[] {
+  const result: string[] = [];
+  let glued = false;
+  const add = (word: string) => {
+    if (glued) result.push((result.pop() ?? '') + word);
+    else result.push(word);
+  };
+  text.forEach((literal, index) => {
+    if (/^\s/.test(literal)) glued = false;
+    const split = literal.split(/\s+/).filter((word) => word !== '');
+    split.forEach((word) => {
+      add(word);
+      glued = false;
+    });
+    glued = literal !== '' ? !/\s$/.test(literal) : glued;
+    const value = values[index];
+    if (value === undefined) return;
+    if (typeof value === 'object') {
+      result.push(...value);
+      glued = false;
+    } else {
+      add(String(value));
+      glued = true;
+    }
+  });
+  return result;
+}

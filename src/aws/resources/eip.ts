@@ -1,0 +1,48 @@
+import {
+  type Address,
+  AllocateAddressCommand,
+  DescribeAddressesCommand,
+  ReleaseAddressCommand,
+} from '@aws-sdk/client-ec2';
+import type { Kind, Output, Scope } from '../../engine/types.ts';
+import type { Aws } from '../clients.ts';
+import { ignoreGone } from '../errors.ts';
+import { priceOf } from '../prices.ts';
+import { cliTagSpecifications, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
+
+export type EipProps = Readonly<Record<never, never>>;
+
+/** `id` is the allocation's */
+export interface EipOutput extends Output {
+  readonly publicIp: string;
+}
+
+/** This Cloudspace's Elastic IPs, with what they are associated to; read once a listing round. The API has no pages here. */
+export function readAddresses(aws: Aws, scope: Scope): Promise<Address[]> {
+  return scope.once('DescribeAddresses', async () => {
+    const answer = await aws.ec2.send(new DescribeAddressesCommand({ Filters: [ofCloudspace(scope)] }));
+    return answer.Addresses ?? [];
+  });
+}
+
+export const eip: Kind<EipProps, EipOutput, Aws> = {
+  type: 'aws_eip',
+  label: 'Elastic IP',
+  async list(aws, scope) {
+    const addresses = await readAddresses(aws, scope);
+    return addresses.map((one) =>
+      found({ id: must(one.AllocationId, 'AllocationId'), publicIp: one.PublicIp ?? '' }, one.Tags),
+    );
+  },
+  async create(aws, _props, { tags, signal }) {
+    const answer = await aws.ec2.send(
+      new AllocateAddressCommand({ Domain: 'vpc', TagSpecifications: tagSpecifications(tags, 'elastic-ip') }),
+      { abortSignal: signal },
+    );
+    return { id: must(answer.AllocationId, 'AllocationId'), publicIp: answer.PublicIp ?? '' };
+  },
+  delete: (aws, { id }, signal) =>
+    ignoreGone(aws.ec2.send(new ReleaseAddressCommand({ AllocationId: id }), { abortSignal: signal })),
+  cli: (_props, { tags }) => words`aws ec2 allocate-address --domain vpc ${cliTagSpecifications(tags, 'elastic-ip')}`,
+  price: (_props, region) => priceOf('publicIpv4', region),
+};

@@ -1,0 +1,192 @@
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  type IpPermission,
+  ModifySecurityGroupRulesCommand,
+  paginateDescribeSecurityGroupRules,
+  RevokeSecurityGroupIngressCommand,
+  type SecurityGroupRule,
+} from '@aws-sdk/client-ec2';
+import type { Found, Kind, Output } from '../../engine/types.ts';
+import type { Aws } from '../clients.ts';
+import { ignoreGone } from '../errors.ts';
+import {
+  all,
+  cliTagSpecifications,
+  fromTagList,
+  must,
+  ofCloudspace,
+  optional,
+  TAG,
+  tagSpecifications,
+  words,
+} from './common.ts';
+
+/** One ingress rule: who may reach which ports. Exactly one of the two sources. */
+export interface IngressRule {
+  /** `-1`: everything (then without ports) */
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | '-1';
+  /** inclusive; for icmp the type and code, -1 = all */
+  readonly fromPort?: number;
+  readonly toPort?: number;
+  /** source by address, such as 198.51.100.7/32 */
+  readonly cidr?: string;
+  /** source by security group */
+  readonly sourceGroupId?: string;
+  readonly description?: string;
+}
+
+export interface SecurityGroupRulesProps {
+  readonly groupId: string;
+  readonly rules: readonly IngressRule[];
+}
+
+/** `id` is `<group>/<key>` */
+export interface SecurityGroupRulesOutput extends Output {
+  readonly groupId: string;
+  readonly rules: readonly (IngressRule & { readonly ruleId: string })[];
+}
+
+/** What makes two rules the same one. The description is none of it: EC2 does not compare it either. */
+function identity(rule: IngressRule): string {
+  const ports = rule.protocol === '-1' ? '' : `${rule.fromPort ?? -1}-${rule.toPort ?? rule.fromPort ?? -1}`;
+  return [rule.protocol, ports, rule.cidr ?? rule.sourceGroupId].join(' ');
+}
+
+const ports = (rule: IngressRule) =>
+  rule.protocol === '-1' ? {} : { FromPort: rule.fromPort ?? -1, ToPort: rule.toPort ?? rule.fromPort ?? -1 };
+
+const permission = (rule: IngressRule): IpPermission => ({
+  IpProtocol: rule.protocol,
+  ...ports(rule),
+  ...(rule.sourceGroupId === undefined
+    ? { IpRanges: [{ CidrIp: rule.cidr, ...optional('Description', rule.description) }] }
+    : { UserIdGroupPairs: [{ GroupId: rule.sourceGroupId, ...optional('Description', rule.description) }] }),
+});
+
+const fromApi = (rule: SecurityGroupRule): SecurityGroupRulesOutput['rules'][number] => ({
+  ruleId: must(rule.SecurityGroupRuleId, 'SecurityGroupRuleId'),
+  protocol: (rule.IpProtocol ?? '-1') as IngressRule['protocol'],
+  ...(rule.IpProtocol !== '-1' && { ...optional('fromPort', rule.FromPort), ...optional('toPort', rule.ToPort) }),
+  ...optional('cidr', rule.CidrIpv4 ?? rule.CidrIpv6),
+  ...optional('sourceGroupId', rule.ReferencedGroupInfo?.GroupId),
+  ...optional('description', rule.Description),
+});
+
+function compare(props: SecurityGroupRulesProps, out: SecurityGroupRulesOutput) {
+  const want = new Set(props.rules.map(identity));
+  const have = new Set(out.rules.map(identity));
+  return {
+    missing: props.rules.filter((rule) => !have.has(identity(rule))),
+    extra: out.rules.filter((rule) => !want.has(identity(rule))),
+  };
+}
+
+/**
+ * A set of ingress rules of one group: authorised in one request, tagged in the same, compared as a set. An update makes one request too:
+ * what differs is changed in place (the person's address has changed), else what is missing is added, else what is too much is revoked.
+ */
+export const securityGroupRules: Kind<SecurityGroupRulesProps, SecurityGroupRulesOutput, Aws> = {
+  type: 'aws_vpc_security_group_ingress_rule',
+  label: 'ingress rules',
+  async list(aws, scope) {
+    const rules = await scope.once('DescribeSecurityGroupRules', () =>
+      all(
+        paginateDescribeSecurityGroupRules({ client: aws.ec2, pageSize: 1000 }, { Filters: [ofCloudspace(scope)] }),
+        (page) => page.SecurityGroupRules,
+      ),
+    );
+    const sets = new Map<string, Found<SecurityGroupRulesOutput>>();
+    for (const rule of rules.filter(({ IsEgress }) => !IsEgress)) {
+      const { [TAG.key]: key, [TAG.chapter]: chapter } = fromTagList(rule.Tags);
+      const groupId = rule.GroupId ?? '';
+      const id = `${groupId}/${key ?? ''}`;
+      sets.set(id, {
+        out: { id, groupId, rules: [...(sets.get(id)?.out.rules ?? []), fromApi(rule)] },
+        ...optional('key', key),
+        ...optional('chapter', chapter),
+      });
+    }
+    return [...sets.values()];
+  },
+  async create(aws, props, { tags, signal }) {
+    const answer = await aws.ec2.send(
+      new AuthorizeSecurityGroupIngressCommand({
+        GroupId: props.groupId,
+        IpPermissions: props.rules.map(permission),
+        TagSpecifications: tagSpecifications(tags, 'security-group-rule'),
+      }),
+      { abortSignal: signal },
+    );
+    return {
+      id: `${props.groupId}/${tags[TAG.key] ?? ''}`,
+      groupId: props.groupId,
+      rules: (answer.SecurityGroupRules ?? []).map(fromApi),
+    };
+  },
+  drift(props, out) {
+    const { missing, extra } = compare(props, out);
+    return [...missing, ...extra].length === 0
+      ? []
+      : [{ attribute: 'rules', want: props.rules.map(identity), have: out.rules.map(identity) }];
+  },
+  async update(aws, props, out, { tags, signal }) {
+    const { missing, extra } = compare(props, out);
+    const options = { abortSignal: signal };
+    const GroupId = props.groupId;
+    const changed = extra.slice(0, missing.length).map((old, index) => ({ old, rule: missing[index] ?? old }));
+    if (changed.length > 0) {
+      const SecurityGroupRules = changed.map(({ old, rule }) => ({
+        SecurityGroupRuleId: old.ruleId,
+        SecurityGroupRule: {
+          IpProtocol: rule.protocol,
+          ...ports(rule),
+          ...optional('CidrIpv4', rule.cidr),
+          ...optional('ReferencedGroupId', rule.sourceGroupId),
+          ...optional('Description', rule.description),
+        },
+      }));
+      await aws.ec2.send(new ModifySecurityGroupRulesCommand({ GroupId, SecurityGroupRules }), options);
+      const rules = out.rules.map((one) => {
+        const change = changed.find(({ old }) => old === one);
+        return change ? { ...change.rule, ruleId: one.ruleId } : one;
+      });
+      return { ...out, rules };
+    }
+    if (missing.length > 0) {
+      const answer = await aws.ec2.send(
+        new AuthorizeSecurityGroupIngressCommand({
+          GroupId,
+          IpPermissions: missing.map(permission),
+          TagSpecifications: tagSpecifications(tags, 'security-group-rule'),
+        }),
+        options,
+      );
+      return { ...out, rules: [...out.rules, ...(answer.SecurityGroupRules ?? []).map(fromApi)] };
+    }
+    const SecurityGroupRuleIds = extra.map(({ ruleId }) => ruleId);
+    await aws.ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId, SecurityGroupRuleIds }), options);
+    return { ...out, rules: out.rules.filter((one) => !extra.includes(one)) };
+  },
+  delete: (aws, { groupId, rules }, signal) =>
+    ignoreGone(
+      aws.ec2.send(
+        new RevokeSecurityGroupIngressCommand({
+          GroupId: groupId,
+          SecurityGroupRuleIds: rules.map(({ ruleId }) => ruleId),
+        }),
+        { abortSignal: signal },
+      ),
+    ),
+  cli: (props, { tags }) =>
+    words`aws ec2 authorize-security-group-ingress --group-id ${props.groupId} --ip-permissions ${props.rules.map(cliPermission)} ${cliTagSpecifications(tags, 'security-group-rule')}`,
+};
+
+function cliPermission(rule: IngressRule): string {
+  const parts = Object.entries({ IpProtocol: rule.protocol, ...ports(rule) }).map(
+    ([name, value]) => `${name}=${value}`,
+  );
+  const description = rule.description === undefined ? '' : `,Description="${rule.description}"`;
+  return rule.sourceGroupId === undefined
+    ? `${parts.join(',')},IpRanges=[{CidrIp=${rule.cidr}${description}}]`
+    : `${parts.join(',')},UserIdGroupPairs=[{GroupId=${rule.sourceGroupId}${description}}]`;
+}
