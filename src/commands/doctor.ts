@@ -43,8 +43,7 @@ export async function doctor(options: DoctorOptions, ui: Ui, print: (text: strin
     people.close();
     print(`${JSON.stringify({ ok: bad.length === 0, prerequisites: found, commands }, null, 2)}\n`);
   } else {
-    ui.notify({ type: 'info', text: report(found) });
-    ui.notify({ type: 'info', text: `\n${verdict(bad, commands)}` });
+    ui.notify({ type: 'info', text: `${report(found)}\n\n${verdict(bad, commands)}` });
   }
   return bad.length === 0 ? 0 : 1;
 }

@@ -25,5 +25,9 @@ export async function writeHosts(dir: string, hosts: readonly Host[]): Promise<v
 export async function needHosts(dir: string, name: string): Promise<Host[]> {
   const hosts = await readHosts(dir);
   if (hosts.length > 0) return hosts;
-  throw usageError(`"${name}" has no hosts that can be reached yet`, 'go on with the walkthrough: its second chapter makes the first host', 'NoHosts');
+  throw usageError(
+    `"${name}" has no hosts that can be reached yet`,
+    'go on with the walkthrough: its second chapter makes the first host',
+    'NoHosts',
+  );
 }

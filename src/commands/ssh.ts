@@ -11,12 +11,21 @@ export async function run(context: Context): Promise<number> {
   const { dir, name } = await locateExisting(context);
   const hosts = await needHosts(dir, name);
   if (!hosts.some((known) => known.name === host))
-    throw usageError(`there is no host "${host}"`, `the hosts are: ${hosts.map((known) => known.name).join(', ')}`, 'NoSuchHost');
+    throw usageError(
+      `there is no host "${host}"`,
+      `the hosts are: ${hosts.map((known) => known.name).join(', ')}`,
+      'NoSuchHost',
+    );
   const words = command[0] === '--' ? command.slice(1) : command;
-  const result = await execa('ssh', ['-F', join(dir, 'ssh_config'), host, ...(words.length > 0 ? ['--', ...words] : [])], {
-    stdio: 'inherit',
-    reject: false,
-  });
-  if (result.exitCode === undefined) throw usageError('cannot start ssh', 'install OpenSSH: cloudspace doctor --fix', 'NoSsh');
+  const result = await execa(
+    'ssh',
+    ['-F', join(dir, 'ssh_config'), host, ...(words.length > 0 ? ['--', ...words] : [])],
+    {
+      stdio: 'inherit',
+      reject: false,
+    },
+  );
+  if (result.exitCode === undefined)
+    throw usageError('cannot start ssh', 'install OpenSSH: cloudspace doctor --fix', 'NoSsh');
   return result.exitCode;
 }

@@ -10,6 +10,10 @@ export async function run(context: Context): Promise<number> {
   const hosts = await needHosts(dir, name);
   const path = join(dir, 'ssh_config');
   const text = await readFile(path, 'utf8');
-  context.print(context.options.json ? `${JSON.stringify({ name, path, hosts: hosts.map((host) => host.name), text }, null, 2)}\n` : text);
+  context.print(
+    context.options.json
+      ? `${JSON.stringify({ name, path, hosts: hosts.map((host) => host.name), text }, null, 2)}\n`
+      : text,
+  );
   return 0;
 }

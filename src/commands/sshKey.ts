@@ -16,7 +16,11 @@ export interface SshKey {
 export async function keyFromFile(file: string): Promise<SshKey> {
   const path = resolve(file);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw usageError(`cannot read the public key file "${file}": ${(error as NodeJS.ErrnoException).code ?? String(error)}`, 'give the path of a file such as ~/.ssh/id_ed25519.pub', 'NotAPublicKey');
+    throw usageError(
+      `cannot read the public key file "${file}": ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+      'give the path of a file such as ~/.ssh/id_ed25519.pub',
+      'NotAPublicKey',
+    );
   });
   const publicKey = checkPublicKey(text, file);
   const identity = path.endsWith('.pub') ? path.slice(0, -4) : undefined;
@@ -40,7 +44,11 @@ export async function makeKey(dir: string, name: string): Promise<SshKey> {
   const identityFile = ownKeyFile(dir);
   if (!existsSync(`${identityFile}.pub`)) {
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    const made = await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', `cloudspace-${name}`, '-f', identityFile], { reject: false, input: 'n\n' });
+    const made = await execa(
+      'ssh-keygen',
+      ['-q', '-t', 'ed25519', '-N', '', '-C', `cloudspace-${name}`, '-f', identityFile],
+      { reject: false, input: 'n\n' },
+    );
     if (made.exitCode !== 0)
       throw new CloudspaceError(`could not make an SSH key: ${made.stderr || made.shortMessage}`, {
         code: 'NoSshKeygen',
@@ -48,11 +56,19 @@ export async function makeKey(dir: string, name: string): Promise<SshKey> {
         hint: 'install OpenSSH (cloudspace doctor --fix), or give your public key with --ssh-public-key FILE',
       });
   }
-  return { publicKey: checkPublicKey(await readFile(`${identityFile}.pub`, 'utf8'), `${identityFile}.pub`), identityFile };
+  return {
+    publicKey: checkPublicKey(await readFile(`${identityFile}.pub`, 'utf8'), `${identityFile}.pub`),
+    identityFile,
+  };
 }
 
 /** The flag's file, the agent's first key, or, after a yes, a new one. */
-export async function chooseKey(options: { file: string | undefined; dir: string; name: string; ui: Ui }): Promise<SshKey> {
+export async function chooseKey(options: {
+  file: string | undefined;
+  dir: string;
+  name: string;
+  ui: Ui;
+}): Promise<SshKey> {
   if (options.file !== undefined) return keyFromFile(options.file);
   if (existsSync(`${ownKeyFile(options.dir)}.pub`)) return makeKey(options.dir, options.name);
   const agent = await keyFromAgent();
@@ -66,5 +82,9 @@ export async function chooseKey(options: { file: string | undefined; dir: string
     default: true,
   });
   if (make) return makeKey(options.dir, options.name);
-  throw usageError('there is no SSH key', 'add one to your agent with ssh-add, or give --ssh-public-key FILE', 'NoSshKey');
+  throw usageError(
+    'there is no SSH key',
+    'add one to your agent with ssh-add, or give --ssh-public-key FILE',
+    'NoSshKey',
+  );
 }

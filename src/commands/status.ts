@@ -17,9 +17,20 @@ export async function run(context: Context): Promise<number> {
     practice: state.practice,
     updatedAt: state.updatedAt,
     chapters: CHAPTERS.map((id) => ({ id, status: state.chapters[id] ?? 'open' })),
-    resources: Object.entries(state.resources).map(([key, entry]) => ({ key, type: entry.type, chapter: entry.chapter, id: entry.out?.id ?? null, status: entry.status })),
+    resources: Object.entries(state.resources).map(([key, entry]) => ({
+      key,
+      type: entry.type,
+      chapter: entry.chapter,
+      id: entry.out?.id ?? null,
+      status: entry.status,
+    })),
     plays: Object.entries(state.plays).map(([key, play]) => ({ key, status: play.status, at: play.at })),
-    hosts: hosts.map(({ name: host, groups, privateIp, publicIp }) => ({ name: host, groups, privateIp, publicIp: publicIp ?? null })),
+    hosts: hosts.map(({ name: host, groups, privateIp, publicIp }) => ({
+      name: host,
+      groups,
+      privateIp,
+      publicIp: publicIp ?? null,
+    })),
     usdPerHour: Number(costOf(state).toFixed(4)),
     notes: state.notes,
   };
@@ -58,11 +69,28 @@ function text(
   ];
   const unsettled = document.resources.filter((resource) => resource.status !== 'ready');
   if (unsettled.length > 0)
-    lines.push('', 'Not settled', ...unsettled.map((resource) => `  ${resource.key.padEnd(30)} ${resource.status.padEnd(9)} ${resource.id ?? ''}`.trimEnd()));
+    lines.push(
+      '',
+      'Not settled',
+      ...unsettled.map((resource) =>
+        `  ${resource.key.padEnd(30)} ${resource.status.padEnd(9)} ${resource.id ?? ''}`.trimEnd(),
+      ),
+    );
   if (document.hosts.length > 0)
-    lines.push('', 'Hosts', ...document.hosts.map((host) => `  ${host.name.padEnd(14)}${host.privateIp.padEnd(16)}${host.publicIp ?? ''}`.trimEnd()));
+    lines.push(
+      '',
+      'Hosts',
+      ...document.hosts.map((host) =>
+        `  ${host.name.padEnd(14)}${host.privateIp.padEnd(16)}${host.publicIp ?? ''}`.trimEnd(),
+      ),
+    );
   const failed = Object.entries(state.plays).filter(([, play]) => play.status === 'failed');
-  if (failed.length > 0) lines.push('', 'Failed plays', ...failed.map(([key, play]) => `  ${key}: ${(play.failedHosts ?? []).join(', ')}; log ${play.log ?? '-'}`));
+  if (failed.length > 0)
+    lines.push(
+      '',
+      'Failed plays',
+      ...failed.map(([key, play]) => `  ${key}: ${(play.failedHosts ?? []).join(', ')}; log ${play.log ?? '-'}`),
+    );
   const month = (document.usdPerHour * HOURS_A_MONTH).toFixed(0);
   lines.push(
     '',

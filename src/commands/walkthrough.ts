@@ -2,7 +2,7 @@ import type { Run } from '../engine/apply.ts';
 import type { Journal } from '../engine/journal.ts';
 import { equalCommand, summarize, usdPerHour } from '../engine/render.ts';
 import { tagsFor } from '../engine/tags.ts';
-import { type Action, type ChapterId, CloudspaceError, type Event, type Output, type Resource, type Ui } from '../engine/types.ts';
+import type { Action, ChapterId, CloudspaceError, Event, Output, Resource, Ui } from '../engine/types.ts';
 import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
 import type { Walk } from '../steps/index.ts';
@@ -58,7 +58,8 @@ async function unattended(options: WalkthroughOptions, chapters: readonly WalkCh
   }
   await everything.catch(() => {});
   if (failure !== undefined) throw failure;
-  if (run.settling() > 0) ui.notify({ type: 'info', text: 'Everything is made. Waiting for what is still on its way.' });
+  if (run.settling() > 0)
+    ui.notify({ type: 'info', text: 'Everything is made. Waiting for what is still on its way.' });
   await run.settled();
   return 'done';
 }
@@ -75,7 +76,8 @@ async function interactive(options: WalkthroughOptions, chapters: readonly WalkC
   // What was under way when the last run stopped goes on settling behind the first question.
   const before = all.slice(0, position);
   for (const one of new Set(before.map((item) => item.one)))
-    if (all.filter((item) => item.one === one).every((item) => before.includes(item))) chapterEvent(options, one, 'done');
+    if (all.filter((item) => item.one === one).every((item) => before.includes(item)))
+      chapterEvent(options, one, 'done');
   await run.do(before.flatMap(({ step }) => step.actions.filter((action) => 'resource' in action)));
 
   while (position < all.length) {
@@ -103,13 +105,20 @@ async function interactive(options: WalkthroughOptions, chapters: readonly WalkC
     position++;
     if (index === one.steps.length - 1) await endChapter(options, one);
   }
-  if (run.settling() > 0) ui.notify({ type: 'info', text: 'Every step is through. Waiting for what is still on its way.' });
+  if (run.settling() > 0)
+    ui.notify({ type: 'info', text: 'Every step is through. Waiting for what is still on its way.' });
   await run.settled();
   return 'done';
 }
 
 /** Shows one step, asks, and does it. */
-async function offer(options: WalkthroughOptions, one: WalkChapter, step: WalkStep, index: number, canGoBack: boolean): Promise<'done' | 'skip' | 'back' | 'quit'> {
+async function offer(
+  options: WalkthroughOptions,
+  one: WalkChapter,
+  step: WalkStep,
+  index: number,
+  canGoBack: boolean,
+): Promise<'done' | 'skip' | 'back' | 'quit'> {
   const { run, ui, signal } = options;
   const event = await stepEvent(options, one, step, index);
   ui.notify(event);
@@ -134,8 +143,16 @@ async function offer(options: WalkthroughOptions, one: WalkChapter, step: WalkSt
 
 async function choose(ui: Ui, state: { todo: boolean; failed: boolean; canGoBack: boolean }): Promise<Choice> {
   const first = state.failed
-    ? { value: 'retry', name: 'Try again', description: 'What is done stays; only what failed or waited is tried again.' }
-    : { value: 'do', name: state.todo ? 'Do it' : 'Go on', description: state.todo ? 'Make what is listed above.' : 'All of this is there already.' };
+    ? {
+        value: 'retry',
+        name: 'Try again',
+        description: 'What is done stays; only what failed or waited is tried again.',
+      }
+    : {
+        value: 'do',
+        name: state.todo ? 'Do it' : 'Go on',
+        description: state.todo ? 'Make what is listed above.' : 'All of this is there already.',
+      };
   return (await ui.ask({
     kind: 'select',
     id: 'step',
@@ -152,7 +169,12 @@ async function choose(ui: Ui, state: { todo: boolean; failed: boolean; canGoBack
   })) as Choice;
 }
 
-async function stepEvent({ config, walk, run, journal }: WalkthroughOptions, one: WalkChapter, step: WalkStep, index: number): Promise<Extract<Event, { type: 'step' }>> {
+async function stepEvent(
+  { config, walk, run, journal }: WalkthroughOptions,
+  one: WalkChapter,
+  step: WalkStep,
+  index: number,
+): Promise<Extract<Event, { type: 'step' }>> {
   const resources = step.actions.flatMap((action) => ('resource' in action ? [action.resource] : []));
   return {
     type: 'step',
@@ -162,22 +184,45 @@ async function stepEvent({ config, walk, run, journal }: WalkthroughOptions, one
     index: index + 1,
     of: one.steps.length,
     guide: await guideSection(one.chapter.guide, step.step.guide),
-    makes: step.actions.flatMap((action): { key: string; label: string; summary: string; action: 'create' | 'keep' | 'run' }[] => {
-      if ('resource' in action) {
-        const { key, kind } = action.resource;
-        return [{ key, label: kind.label, summary: summarize(action.resource), action: run.outputs.has(key) ? 'keep' : 'create' }];
-      }
-      if ('play' in action)
-        return [{ key: action.play.key, label: 'Ansible', summary: action.play.hosts.join(', '), action: journal.state.plays[action.play.key]?.status === 'done' ? 'keep' : 'run' }];
-      return [];
-    }),
+    makes: step.actions.flatMap(
+      (action): { key: string; label: string; summary: string; action: 'create' | 'keep' | 'run' }[] => {
+        if ('resource' in action) {
+          const { key, kind } = action.resource;
+          return [
+            {
+              key,
+              label: kind.label,
+              summary: summarize(action.resource),
+              action: run.outputs.has(key) ? 'keep' : 'create',
+            },
+          ];
+        }
+        if ('play' in action)
+          return [
+            {
+              key: action.play.key,
+              label: 'Ansible',
+              summary: action.play.hosts.join(', '),
+              action: journal.state.plays[action.play.key]?.status === 'done' ? 'keep' : 'run',
+            },
+          ];
+        return [];
+      },
+    ),
     usdPerHour: usdPerHour(resources, config.region),
     commands: commandsOf(resources, config, walk, run.outputs),
   };
 }
 
-function commandsOf(resources: readonly Resource[], config: Config, walk: Walk, outputs: ReadonlyMap<string, Output>): string[] {
-  return resources.map((resource) => equalCommand(resource, outputs, tagsFor(config.name, resource.key, walk.chapterOf(resource.key))));
+function commandsOf(
+  resources: readonly Resource[],
+  config: Config,
+  walk: Walk,
+  outputs: ReadonlyMap<string, Output>,
+): string[] {
+  return resources.map((resource) =>
+    equalCommand(resource, outputs, tagsFor(config.name, resource.key, walk.chapterOf(resource.key))),
+  );
 }
 
 function missing(step: WalkStep, run: Run, journal: Journal): string[] {
@@ -197,16 +242,33 @@ async function endChapter(options: WalkthroughOptions, one: WalkChapter): Promis
   });
   chapterEvent(options, one, status);
   if (one.chapter.homework === undefined) return;
-  const note = await ui.ask({ kind: 'input', id: `homework.${one.chapter.id}`, message: one.chapter.homework, default: '', help: 'Your answer is kept with the state. Enter alone goes on.' });
+  const note = await ui.ask({
+    kind: 'input',
+    id: `homework.${one.chapter.id}`,
+    message: one.chapter.homework,
+    default: '',
+    help: 'Your answer is kept with the state. Enter alone goes on.',
+  });
   if (note.trim() === '') return;
   await journal.update((state) => {
     state.notes[one.chapter.id] = note;
   });
 }
 
-function chapterEvent({ walk, ui }: WalkthroughOptions, one: WalkChapter, status: 'started' | 'done' | 'skipped'): void {
+function chapterEvent(
+  { walk, ui }: WalkthroughOptions,
+  one: WalkChapter,
+  status: 'started' | 'done' | 'skipped',
+): void {
   const { id, title } = one.chapter;
-  ui.notify({ type: 'chapter', chapter: id, title, index: walk.chapters.findIndex(({ chapter }) => chapter.id === id), of: walk.chapters.length - 1, status });
+  ui.notify({
+    type: 'chapter',
+    chapter: id,
+    title,
+    index: walk.chapters.findIndex(({ chapter }) => chapter.id === id),
+    of: walk.chapters.length - 1,
+    status,
+  });
 }
 
 export function errorEvent(error: unknown): Event {

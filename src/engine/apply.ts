@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly pace: number;
   /** runs an Ansible play; undefined: plays are skipped, and say so */
   readonly play?: (play: Play) => Promise<void>;
+  /** generates the named secrets that are missing */
+  readonly secrets: (names: readonly string[]) => Promise<void>;
 }
 
 export interface Run {
@@ -291,7 +293,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     async do(actions) {
       const work = actions.flatMap((action): Promise<unknown>[] => {
         if ('resource' in action) return [(nodes.get(action.resource.key) ?? begin(action.resource)).created];
-        if (!('play' in action)) return [];
+        if ('secrets' in action) return [options.secrets(action.secrets)];
         const { play } = action;
         const running = plays.get(play.key) ?? runPlay(play);
         plays.set(play.key, running);
@@ -340,7 +342,10 @@ async function adopt(
     const out = outputs.get(resource.key);
     const known = journal.state.resources[resource.key];
     if (out && (known?.out?.id !== out.id || known.status === 'intent' || known.status === 'deleting'))
-      changes.push([resource.key, newEntry(resource, chapterOf(resource.key), journal.state.region, 'created', known?.token ?? '', out)]);
+      changes.push([
+        resource.key,
+        newEntry(resource, chapterOf(resource.key), journal.state.region, 'created', known?.token ?? '', out),
+      ]);
     if (!out && known && known.status !== 'intent') changes.push([resource.key, undefined]);
   }
   if (changes.length === 0) return;

@@ -165,7 +165,7 @@ function parse(text: string, path: string): State {
       hint: `its backup is ${path}.bak; without it the state is rebuilt from the tags in the account`,
     });
   }
-  const version = Number(state['version']);
+  const version = Number(state.version);
   if (version > STATE_VERSION)
     throw new CloudspaceError(
       `the state file ${path} has version ${version}; this cloudspace knows up to ${STATE_VERSION}`,

@@ -97,10 +97,13 @@ function judge(kind: AnyKind, waiter: Waiter, out: Output | undefined): boolean 
   if (!out && ++waiter.missing < MISSING_POLLS) return false;
   if (status.state === 'pending') return false;
   waiter.reject(
-    new CloudspaceError(`${kind.label} ${waiter.id} is gone while it was waited for${status.state === 'gone' && status.reason ? `: ${status.reason}` : ''}`, {
-      code: 'Vanished',
-      hint: 'somebody or something deleted it; run again to make a new one',
-    }),
+    new CloudspaceError(
+      `${kind.label} ${waiter.id} is gone while it was waited for${status.state === 'gone' && status.reason ? `: ${status.reason}` : ''}`,
+      {
+        code: 'Vanished',
+        hint: 'somebody or something deleted it; run again to make a new one',
+      },
+    ),
   );
   return true;
 }

@@ -142,6 +142,11 @@ export function out<O extends Output, K extends keyof O & string>(
   return { $ref: of.key, attribute, when };
 }
 
+/** A reference by key to a resource that has to be ready, for plays and for `after`. */
+export function ready(key: string): Ref {
+  return { $ref: key, attribute: 'id', when: 'ready' };
+}
+
 export function isRef(value: unknown): value is Ref {
   return typeof value === 'object' && value !== null && '$ref' in value;
 }
@@ -161,17 +166,11 @@ export interface Play {
   readonly seconds?: number;
 }
 
-/** A look from outside at what was built, at the end of a chapter; `run` is wired by the composition root. */
-export interface Check {
-  readonly key: string;
-  readonly title: string;
-}
-
+/** What a step does: make a resource, run a play, or have secrets generated into the vault file (by name). */
 export type Action =
   | { readonly resource: Resource }
   | { readonly play: Play }
-  | { readonly check: Check }
-  | { readonly note: string };
+  | { readonly secrets: readonly string[] };
 
 /** One step of a chapter: a heading of its guide file, and what it makes. Pure: every mode enumerates the same list. */
 export interface Step<Config = unknown> {

@@ -13,7 +13,10 @@ export const GUIDE: readonly Chapter<Config>[] = [login, vpc, bastion, controlle
 
 /** The whole walk for one configuration, enumerated once: every mode reads the same list. */
 export interface Walk {
-  readonly chapters: readonly { readonly chapter: Chapter<Config>; readonly steps: readonly { readonly step: Step<Config>; readonly actions: readonly Action[] }[] }[];
+  readonly chapters: readonly {
+    readonly chapter: Chapter<Config>;
+    readonly steps: readonly { readonly step: Step<Config>; readonly actions: readonly Action[] }[];
+  }[];
   readonly resources: readonly Resource[];
   readonly plays: readonly Play[];
   /** chapter of a resource or play, by key */

@@ -32,8 +32,10 @@ export const network = {
       { subnetId: out(network.publicA(config), 'id'), allocationId: out(network.natAddress(), 'id') },
       [out(network.attachment(config), 'id')],
     ),
-  publicTable: (config: Config) => resource(routeTable, 'route-table-public', { vpcId: out(network.vpc(config), 'id') }),
-  privateTable: (config: Config) => resource(routeTable, 'route-table-private', { vpcId: out(network.vpc(config), 'id') }),
+  publicTable: (config: Config) =>
+    resource(routeTable, 'route-table-public', { vpcId: out(network.vpc(config), 'id') }),
+  privateTable: (config: Config) =>
+    resource(routeTable, 'route-table-private', { vpcId: out(network.vpc(config), 'id') }),
   /** hosts of the private subnets have the internet, through the NAT gateway, once this is there */
   privateRoute: (config: Config) =>
     resource(route, 'route-private-nat', {
@@ -87,7 +89,9 @@ export const vpc: Chapter<Config> = {
       title: 'Subnets in two zones',
       guide: 'Subnets in two zones',
       actions: (config) =>
-        [network.publicA, network.publicB, network.privateA, network.privateB].map((describe) => ({ resource: describe(config) })),
+        [network.publicA, network.publicB, network.privateA, network.privateB].map((describe) => ({
+          resource: describe(config),
+        })),
     },
     {
       id: 'internet-gateway',

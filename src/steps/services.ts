@@ -1,0 +1,100 @@
+import { securityGroupRules } from '../aws/resources/securityGroupRules.ts';
+import { type Chapter, out, ready, resource } from '../engine/types.ts';
+import type { Config } from './config.ts';
+import { POSTGRES_PORT } from './controller.ts';
+import { groups, sshFromBastion } from './groups.ts';
+import { publicHost } from './host.ts';
+import { network } from './vpc.ts';
+
+/** Secrets of the services API, by their names in the vault file (the guide's chapter 6): four of 64 characters, one Fernet key. */
+export const SERVICE_SECRETS = {
+  services_database_password: 'password',
+  services_rabbitmq_password: 'password',
+  services_redis_password: 'password',
+  services_secret_key: 'password',
+  services_fernet_key: 'fernet',
+} as const;
+
+/** Chapter 6: databases, queues and storage for the applications. */
+export const services: Chapter<Config> = {
+  id: 'services',
+  title: 'Services API',
+  guide: '6-services.md',
+  homework: 'Which of these secrets would you rotate first, and how, without stopping an application?',
+  steps: [
+    {
+      id: 'secrets',
+      title: 'Secrets for the services',
+      guide: 'Secrets for the services',
+      actions: () => [{ secrets: Object.keys(SERVICE_SECRETS) }],
+    },
+    {
+      id: 'firewall',
+      title: 'The services firewall',
+      guide: 'The services firewall',
+      actions: (config) => [
+        { resource: groups.services(config) },
+        {
+          resource: resource(securityGroupRules, 'sg-services-ingress', {
+            groupId: out(groups.services(config), 'id'),
+            rules: [
+              sshFromBastion(config),
+              {
+                protocol: 'tcp',
+                fromPort: 443,
+                toPort: 443,
+                sourceGroupId: out(groups.controller(config), 'id'),
+                description: 'API from the controller',
+              },
+              {
+                protocol: 'tcp',
+                fromPort: 443,
+                toPort: 443,
+                cidr: config.sshFrom,
+                description: 'API from your own address',
+              },
+            ],
+          }),
+        },
+        {
+          resource: resource(securityGroupRules, 'sg-database-ingress-services', {
+            groupId: out(groups.database(config), 'id'),
+            rules: [
+              {
+                protocol: 'tcp',
+                fromPort: POSTGRES_PORT,
+                toPort: POSTGRES_PORT,
+                sourceGroupId: out(groups.services(config), 'id'),
+                description: 'PostgreSQL from the services API',
+              },
+            ],
+          }),
+        },
+      ],
+    },
+    {
+      id: 'host',
+      title: 'The services host',
+      guide: 'The services host',
+      actions: (config) => publicHost(config, 'services', groups.services(config), network.publicB(config)),
+    },
+    {
+      id: 'provision',
+      title: 'Provisioning the services host',
+      guide: 'Provisioning the services host',
+      actions: () => [
+        {
+          play: {
+            key: 'play-services',
+            title: 'Provision the services host',
+            playbook: 'services.yml',
+            hosts: ['services'],
+            after: [ready('services'), ready('eip-association-services'), ready('sg-services-ingress')],
+            needs: ['play-bastion'],
+            seconds: 90,
+          },
+        },
+      ],
+    },
+  ],
+};
