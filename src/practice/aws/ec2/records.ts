@@ -1,0 +1,118 @@
+/** What the practice cloud remembers of EC2's network resources. Tags are kept apart, by id. */
+
+export interface Vpc {
+  readonly id: string;
+  readonly cidr: string;
+  readonly associationId: string;
+  readonly tenancy: 'default' | 'dedicated' | 'host';
+  dnsSupport: boolean;
+  dnsHostnames: boolean;
+  usageMetrics: boolean;
+}
+
+export interface Subnet {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly cidr: string;
+  readonly zone: string;
+  /** of its association with the VPC's default network ACL */
+  readonly aclAssociationId: string;
+  mapPublicIp: boolean;
+  hostnameType: 'ip-name' | 'resource-name';
+  resourceNameARecord: boolean;
+  resourceNameAAAARecord: boolean;
+}
+
+export interface InternetGateway {
+  readonly id: string;
+  vpcId?: string;
+}
+
+export interface Route {
+  readonly destination: string;
+  /** an internet gateway's id, or `local` */
+  gatewayId?: string;
+  natGatewayId?: string;
+  networkInterfaceId?: string;
+  readonly origin: 'CreateRouteTable' | 'CreateRoute';
+}
+
+export interface RouteTable {
+  readonly id: string;
+  readonly vpcId: string;
+  routes: Route[];
+  /** without a subnet: the association that makes this the VPC's main table */
+  associations: { readonly id: string; readonly subnetId?: string }[];
+}
+
+/** Each VPC's default network ACL; others are not simulated. */
+export interface NetworkAcl {
+  readonly id: string;
+  readonly vpcId: string;
+}
+
+export interface SecurityGroup {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly name: string;
+  readonly description: string;
+}
+
+/** One rule with exactly one peer: an IPv4 range, an IPv6 range, a prefix list or a group. */
+export interface SecurityGroupRule {
+  readonly id: string;
+  readonly groupId: string;
+  readonly egress: boolean;
+  /** tcp, udp, icmp, icmpv6, -1 (all) or a protocol number */
+  protocol: string;
+  /** -1 for all ports, or the ICMP type */
+  fromPort: number;
+  toPort: number;
+  cidr4?: string;
+  cidr6?: string;
+  prefixListId?: string;
+  peerGroupId?: string;
+  description?: string;
+}
+
+export interface Address {
+  /** the allocation id */
+  readonly id: string;
+  readonly publicIp: string;
+  association?: { readonly id: string; readonly networkInterfaceId: string };
+}
+
+/** A network interface as its owner keeps it (instances, NAT gateways, load balancers and databases own theirs). */
+export interface Interface {
+  readonly id: string;
+  readonly subnetId: string;
+  readonly privateIp: string;
+  groups: string[];
+}
+
+export interface NatGateway {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly subnetId: string;
+  readonly connectivity: 'public' | 'private';
+  readonly allocationId?: string;
+  readonly associationId?: string;
+  readonly publicIp?: string;
+  readonly interface: Interface;
+  readonly createdAt: number;
+  /** it will end as `failed` with this */
+  readonly failure?: { readonly code: string; readonly message: string };
+  deletedAt?: number;
+}
+
+export interface Ec2Records {
+  readonly vpcs: Record<string, Vpc>;
+  readonly subnets: Record<string, Subnet>;
+  readonly internetGateways: Record<string, InternetGateway>;
+  readonly routeTables: Record<string, RouteTable>;
+  readonly networkAcls: Record<string, NetworkAcl>;
+  readonly securityGroups: Record<string, SecurityGroup>;
+  readonly securityGroupRules: Record<string, SecurityGroupRule>;
+  readonly addresses: Record<string, Address>;
+  readonly natGateways: Record<string, NatGateway>;
+}

@@ -1,0 +1,59 @@
+import type { SchemaRef } from '@smithy/types';
+import type { Hosts } from '../hosts/types.ts';
+import type { RegionWorld, World } from './world.ts';
+
+/** Time in the practice cloud. States are computed from timestamps when they are read: there are no timers. */
+export interface Clock {
+  /** milliseconds since 1970 */
+  now(): number;
+  /** have `seconds` of AWS's typical time, divided by the speed, gone by since `since` (milliseconds)? */
+  passed(since: number, seconds: number): boolean;
+}
+
+export interface Context {
+  readonly world: World;
+  /** the resources of the caller's account in the request's region */
+  readonly region: RegionWorld;
+  readonly account: string;
+  readonly regionName: string;
+  readonly callerArn: string;
+  readonly callerId: string;
+  readonly clock: Clock;
+  readonly hosts: Hosts | undefined;
+}
+
+interface AnyCommand {
+  readonly input: object;
+  resolveMiddleware(...parameters: never[]): (...parameters: never[]) => Promise<{ output: unknown }>;
+}
+type OutputOf<C> = C extends { resolveMiddleware(...p: never[]): (...p: never[]) => Promise<{ output: infer O }> }
+  ? Omit<O, '$metadata'>
+  : never;
+
+export interface Operation {
+  readonly name: string;
+  readonly mutating: boolean;
+  readonly input: SchemaRef;
+  readonly output: SchemaRef;
+  readonly handle: (input: Record<string, unknown>, context: Context) => object | Promise<object>;
+}
+
+/**
+ * An operation of the practice cloud: `on(CreateVpcCommand, (input, context) => output)`. The command class gives the types, the name
+ * and the wire schemas. Mutating handlers must be synchronous: the server runs each as one transaction.
+ */
+export function on<C extends AnyCommand>(
+  command: new (input: never) => C,
+  handler: (input: C['input'], context: Context) => OutputOf<C> | Promise<OutputOf<C>>,
+): Operation {
+  const { schema } = new command({} as never) as C & { readonly schema?: unknown };
+  // Static operation schema: [9, namespace, name, traits, input, output].
+  const [, , name, , input, output] = schema as [9, string, string, unknown, SchemaRef, SchemaRef];
+  return {
+    name,
+    mutating: !/^(Describe|Get|List)/.test(name),
+    input,
+    output,
+    handle: handler as unknown as Operation['handle'],
+  };
+}

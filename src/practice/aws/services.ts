@@ -1,0 +1,45 @@
+import type { Dialect } from './codec.ts';
+import { addressOperations } from './ec2/addresses.ts';
+import { gatewayOperations } from './ec2/gateways.ts';
+import { natGatewayOperations, sweepNatGateways } from './ec2/natGateways.ts';
+import { networkInterfaceOperations } from './ec2/networkInterfaces.ts';
+import { regionOperations } from './ec2/regions.ts';
+import { routeTableOperations } from './ec2/routeTables.ts';
+import { securityGroupRuleOperations } from './ec2/securityGroupRules.ts';
+import { securityGroupOperations } from './ec2/securityGroups.ts';
+import { subnetOperations } from './ec2/subnets.ts';
+import { tagOperations } from './ec2/tags.ts';
+import { vpcOperations } from './ec2/vpcs.ts';
+import type { Context, Operation } from './operation.ts';
+import { stsOperations } from './sts.ts';
+
+export interface Service extends Dialect {
+  readonly operations: ReadonlyMap<string, Operation>;
+}
+
+function service(ec2: boolean, xmlns: string, operations: readonly Operation[]): Service {
+  return { ec2, xmlns, operations: new Map(operations.map((operation) => [operation.name, operation])) };
+}
+
+/** By the name in the SigV4 credential scope. */
+export const services: Readonly<Record<string, Service>> = {
+  ec2: service(true, 'http://ec2.amazonaws.com/doc/2016-11-15/', [
+    ...regionOperations,
+    ...vpcOperations,
+    ...subnetOperations,
+    ...gatewayOperations,
+    ...addressOperations,
+    ...natGatewayOperations,
+    ...routeTableOperations,
+    ...securityGroupOperations,
+    ...securityGroupRuleOperations,
+    ...networkInterfaceOperations,
+    ...tagOperations,
+  ]),
+  sts: service(false, 'https://sts.amazonaws.com/doc/2011-06-15/', stsOperations),
+};
+
+/** Brings the records up to date with the time: what is long gone is forgotten, and gives back what it held. */
+export function sweep(context: Pick<Context, 'region' | 'clock'>): void {
+  sweepNatGateways(context);
+}

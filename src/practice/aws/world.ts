@@ -1,0 +1,128 @@
+/**
+ * The practice world: everything the practice cloud knows, as plain JSON. Records hold facts (ids, settings, times); states and
+ * descriptions are computed from them when they are read. Times are milliseconds since 1970.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Ec2Records } from './ec2/records.ts';
+
+export type Tags = Record<string, string>;
+
+/** Temporary credentials from AssumeRole or GetSessionToken. The token is kept as its SHA-256. */
+export interface Session {
+  readonly account: string;
+  readonly arn: string;
+  readonly userId: string;
+  readonly tokenHash: string;
+  readonly expiresAt: number;
+}
+
+/** One account's resources in one region. Tags are keyed by resource id or ARN. */
+export interface RegionWorld extends Ec2Records {
+  readonly name: string;
+  readonly account: string;
+  readonly tags: Record<string, Tags>;
+  /** client tokens, keyed `operation token`: what the request with it made */
+  readonly tokens: Record<string, { readonly hash: string; readonly ids: readonly string[] }>;
+}
+
+export interface World {
+  readonly version: 1;
+  readonly sessions: Record<string, Session>;
+  /** keyed `account/region` */
+  readonly regions: Record<string, RegionWorld>;
+}
+
+/** The resources of an account in a region; made empty at first use. */
+export function regionOf(world: World, account: string, name: string): RegionWorld {
+  const key = `${account}/${name}`;
+  world.regions[key] ??= {
+    name,
+    account,
+    tags: {},
+    tokens: {},
+    vpcs: {},
+    subnets: {},
+    internetGateways: {},
+    routeTables: {},
+    networkAcls: {},
+    securityGroups: {},
+    securityGroupRules: {},
+    addresses: {},
+    natGateways: {},
+  };
+  return world.regions[key];
+}
+
+export interface Store {
+  /** the newest committed world; do not keep it across an await of a mutation */
+  readonly world: World;
+  /**
+   * Runs `change` on the world and saves the result before it returns. When `change` or the write throws, the world is as it was
+   * before. Returns the result and whether anything changed.
+   */
+  transact<T>(change: (world: World) => T): { readonly result: T; readonly changed: boolean };
+}
+
+/** Opens `<dir>/world.json`, or an empty world. Throws when the file is damaged or from another version. */
+export function openWorld(dir: string): Store {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  chmodSync(dir, 0o700);
+  const file = join(dir, 'world.json');
+  const empty: World = { version: 1, sessions: {}, regions: {} };
+  let saved = readIfThere(file) ?? JSON.stringify(empty);
+  let world = parse(saved, file);
+  return {
+    get world() {
+      return world;
+    },
+    transact(change) {
+      try {
+        const result = change(world);
+        const text = JSON.stringify(world);
+        const changed = text !== saved;
+        if (changed) {
+          writeFileSync(`${file}.tmp`, text, { mode: 0o600 });
+          renameSync(`${file}.tmp`, file);
+          saved = text;
+        }
+        return { result, changed };
+      } catch (error) {
+        world = parse(saved, file);
+        throw error;
+      }
+    },
+  };
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function parse(text: string, file: string): World {
+  let world: World;
+  try {
+    world = JSON.parse(text) as World;
+  } catch (cause) {
+    throw new Error(`the practice world ${file} is damaged (not JSON): delete the file to start with an empty one`, {
+      cause,
+    });
+  }
+  if (world?.version !== 1) {
+    throw new Error(
+      `the practice world ${file} has version ${world?.version}, this program reads version 1: use the program that wrote it, or delete the file`,
+    );
+  }
+  return world;
+}
+
+/** A new id as AWS forms them: `vpc-0` and 16 hexadecimal digits. */
+export function newId(prefix: string): string {
+  return `${prefix}-0${randomBytes(8).toString('hex')}`;
+}

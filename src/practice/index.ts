@@ -1,0 +1,46 @@
+import type { AddressInfo } from 'node:net';
+import { ROOT_CREDENTIALS } from './aws/credentials.ts';
+import type { Clock } from './aws/operation.ts';
+import { makeServer } from './aws/server.ts';
+import { openWorld } from './aws/world.ts';
+import type { Practice, PracticeOptions, RequestRecord } from './types.ts';
+
+/**
+ * Starts the practice cloud: an HTTP server on 127.0.0.1 that speaks AWS's wire protocols over the world kept in `options.dir`.
+ * Throws when the world's file is damaged or the port is taken.
+ */
+export async function startPractice(options: PracticeOptions): Promise<Practice> {
+  const { dir, port = 0, speed = 1, latency = 0, hosts } = options;
+  if (!(speed > 0)) throw new Error(`speed ${speed} is not above zero: 1 is AWS's speed, 60 sixty times that`);
+  const clock: Clock = {
+    now: Date.now,
+    passed: (since, seconds) => Date.now() >= since + (seconds * 1000) / speed,
+  };
+  const store = openWorld(dir);
+  const requests: RequestRecord[] = [];
+  const server = makeServer({
+    store,
+    clock,
+    hosts,
+    latency,
+    changed: () => undefined,
+    log: (record) => {
+      requests.push(record);
+      options.log?.(record);
+    },
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    credentials: ROOT_CREDENTIALS,
+    requests,
+    reach: () => undefined,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
