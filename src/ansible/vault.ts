@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExecaError, execa } from 'execa';
-import { Document, isMap, isScalar, parseDocument } from 'yaml';
+import { Document, isMap, isScalar, parseDocument, Scalar } from 'yaml';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import { writePrivately } from './files.ts';
 import { decrypt, encrypt, isVault } from './vaultFormat.ts';
@@ -134,7 +134,10 @@ export function openVault(options: VaultOptions): Vault {
     if (missing.length === 0) return;
     for (const [name, generate] of missing) {
       if (!KEY.test(name)) throw new TypeError(`"${name}" is no name for an Ansible variable`);
-      document.set(name, generate());
+      // Quoted, so that no reader of YAML takes it for a number.
+      const value = new Scalar(generate());
+      value.type = Scalar.QUOTE_DOUBLE;
+      document.set(name, value);
     }
     try {
       await writePrivately(
