@@ -204,7 +204,7 @@ const CHECKS: readonly Check[] = [
   {
     id: 'node',
     title: 'Node.js',
-    need: '20.19, 22.12, 24 or newer',
+    need: '20.19+, 22.12+ or 24+',
     why: 'runs this program',
     wanted: () => true,
     look: async ({ nodeVersion }) =>
@@ -222,7 +222,7 @@ const CHECKS: readonly Check[] = [
   },
   {
     id: 'ssh-agent',
-    title: 'SSH key in the agent',
+    title: 'SSH agent',
     need: 'one key',
     why: 'your key opens the hosts without lying on them',
     advisory: true,
@@ -232,7 +232,7 @@ const CHECKS: readonly Check[] = [
   {
     id: 'ansible',
     title: 'Ansible',
-    need: 'ansible-core 2.14 or newer',
+    need: 'core 2.14 or newer',
     why: 'sets up the hosts over SSH',
     wanted: ({ provision }) => provision === 'ansible',
     look: (machine) => program(machine, ['ansible-playbook', '--version'], /\[core (\d+(?:\.\d+)*)/, '2.14', ANSIBLE),
@@ -240,7 +240,7 @@ const CHECKS: readonly Check[] = [
   {
     id: 'engine',
     title: 'Container engine',
-    need: 'Docker or Podman that answers',
+    need: 'Docker or Podman',
     why: 'practice hosts are containers on this machine',
     wanted: ({ hosts }) => hosts === 'containers',
     look: lookAtEngine,
@@ -248,7 +248,7 @@ const CHECKS: readonly Check[] = [
   {
     id: 'debootstrap',
     title: 'debootstrap',
-    need: 'any version, as root',
+    need: 'any, as root',
     why: "makes the practice hosts' Debian image, because no container registry answers here",
     wanted: ({ hosts }, { platform }) => hosts === 'containers' && platform === 'linux',
     look: lookAtDebootstrap,

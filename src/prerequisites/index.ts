@@ -32,12 +32,18 @@ export async function ensurePrerequisites(options: EnsureOptions, ui: Ui): Promi
   let found = await prerequisites(options, machine);
   const first = unmet(found);
   if (first.length === 0) return found;
-  ui.notify({ type: 'info', text: `This machine lacks something:\n\n${first.map(describe).join('\n')}` });
+  const named = `This machine lacks something:\n\n${first.map(describe).join('\n')}`;
   const hopeless = first.filter((one) => one.fix === undefined);
-  if (hopeless.length > 0) throw stillMissing(hopeless);
+  if (hopeless.length > 0) {
+    ui.notify({ type: 'info', text: named });
+    throw stillMissing(hopeless);
+  }
 
   const commands = fixCommands(first, machine);
-  ui.notify({ type: 'info', text: `\`\`\`\n${commands.map((words) => words.join(' ')).join('\n')}\n\`\`\`` });
+  ui.notify({
+    type: 'info',
+    text: `${named}\n\nThis puts it right:\n\n\`\`\`\n${commands.map((words) => words.join(' ')).join('\n')}\n\`\`\``,
+  });
   const yes = await ui.ask({
     id: 'install',
     kind: 'confirm',
@@ -72,7 +78,7 @@ const WITHOUT = 'Without containers: `--hosts none`; without Ansible: `--provisi
 export function describe(one: Prerequisite): string {
   const found = one.found === undefined ? one.status : `${one.status}: ${one.found}`;
   const advice = one.advice === undefined ? '' : ` ${one.advice}`;
-  return `- **${one.title}** (${found}; needed: ${one.need}) ${one.why}.${advice}`;
+  return `- **${one.title}** (${found}; needed: ${one.need}): ${one.why}.${advice}`;
 }
 
 function stillMissing(left: readonly Prerequisite[]): CloudspaceError {
