@@ -60,6 +60,7 @@ async function execute(spec: CommandSpec, flags: Options, args: readonly string[
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
+    signal: interrupt.signal,
   });
   watchSignals(ui);
   try {

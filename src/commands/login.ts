@@ -1,0 +1,90 @@
+import { guideSection } from '../guide.ts';
+import type { Config } from '../steps/config.ts';
+import { login } from '../steps/login.ts';
+import type { Context } from './index.ts';
+import type { Session, SessionOptions } from './session.ts';
+
+/** The prelude's second step, asked once: work in the account of these credentials, or assume a role in another one (the guide's prelude). */
+export function roleChooser({ ui }: Context): NonNullable<SessionOptions['chooseRole']> {
+  return async (identity, suggested) => {
+    ui.notify({ type: 'info', text: await guideSection(login.guide, 'Who you are') });
+    ui.notify({ type: 'info', text: `You are \`${identity.arn}\`, in account **${identity.account}**.` });
+    ui.notify({ type: 'info', text: await guideSection(login.guide, 'The account you work in') });
+    const { roleArn } = await import('../aws/credentials.ts');
+    const choice = await ui.ask({
+      kind: 'select',
+      id: 'account',
+      flag: '--account',
+      message: 'In which account do you work?',
+      default: suggested ?? 'this',
+      choices: [
+        ...(suggested
+          ? [
+              {
+                value: suggested,
+                name: `Assume ${suggested.split(':').slice(4).join(' ')}`,
+                description: "Your team's sub-account.",
+              },
+            ]
+          : []),
+        { value: 'this', name: `This one, ${identity.account}`, description: 'With the credentials you have.' },
+        { value: 'other', name: 'Another one', description: 'Assume OrganizationAccountAccessRole there.' },
+      ],
+    });
+    if (choice === 'this') return undefined;
+    if (choice !== 'other') return choice;
+    const account = await ui.ask({
+      kind: 'input',
+      id: 'account.id',
+      flag: '--account',
+      message: 'Id of that account',
+      validate: (text) => /^\d{12}$/.test(text) || 'an account id has 12 digits',
+    });
+    return roleArn(account);
+  };
+}
+
+/** Offers to write a profile for the role, so that the `aws` CLI and the console work with it too. Nothing in the file is disturbed. */
+export async function offerProfile({ ui }: Context, session: Session): Promise<void> {
+  if (session.practice || session.roleArn === undefined || session.state !== undefined) return;
+  ui.notify({ type: 'info', text: await guideSection(login.guide, 'A profile for the role') });
+  const write = await ui.ask({
+    kind: 'confirm',
+    id: 'profile',
+    message: `Write the profile "${session.name}" to your AWS config file?`,
+    help: 'It names the role and the profile it starts from. No key is written.',
+    default: false,
+  });
+  if (!write) return;
+  const { writeProfile } = await import('../aws/configFile.ts');
+  const written = await writeProfile(session.name, {
+    role_arn: session.roleArn,
+    source_profile: session.profile ?? process.env.AWS_PROFILE ?? 'default',
+    region: session.region,
+  });
+  ui.notify({
+    type: 'info',
+    text: written.changed
+      ? `The profile is in \`${written.file}\`${written.backup ? `, the file as it was in \`${written.backup}\`` : ''}. Try: \`aws sts get-caller-identity --profile ${session.name}\``
+      : `\`${written.file}\` says that already.`,
+  });
+}
+
+/** What was settled, in one paragraph: what everything else is a function of. */
+export function settled({ ui }: Context, session: Session, config: Config): void {
+  const expiration = session.credentials.expiration();
+  const left =
+    expiration === undefined
+      ? ''
+      : `, credentials for ${Math.max(0, Math.round((expiration.getTime() - Date.now()) / 60_000))} more minutes`;
+  ui.notify({
+    type: 'info',
+    text: [
+      `- Cloudspace **${config.name}** ${session.practice ? 'on the practice cloud of this machine' : 'on AWS'}, account ${session.account}, ${session.region}`,
+      `- you are \`${session.identity}\`${left}`,
+      `- network ${config.cidr} in ${config.zones.join(' and ')}; SSH to the bastion from ${config.sshFrom}`,
+      `- ${config.runners} ${config.runners === 1 ? 'runner' : 'runners'}; hosts ${config.instanceType} with ${config.ami}; database ${config.dbClass}, PostgreSQL ${config.postgresVersion}`,
+      `- state in \`${session.dir}\``,
+    ].join('\n'),
+  });
+}

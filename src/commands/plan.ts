@@ -1,0 +1,106 @@
+import { makePlan, type Plan } from '../engine/plan.ts';
+import { CHAPTERS } from '../engine/types.ts';
+import { walk } from '../steps/index.ts';
+import { type Answers, checkFlags, collectAnswers } from './answers.ts';
+import type { Context } from './index.ts';
+import type { PracticeSettings } from './practiceCloud.ts';
+import { openSession, type Session } from './session.ts';
+
+const HOURS_A_MONTH = 730;
+
+export async function run(context: Context): Promise<number> {
+  checkFlags(context.options);
+  return plan(context, { practice: context.options.practice === true });
+}
+
+/** The whole dry run: the list that the walkthrough walks, with clients that refuse every mutation. Writes nothing, asks nothing but the name. */
+export async function plan(context: Context, how: { practice: boolean; settings?: PracticeSettings }): Promise<number> {
+  const session = await openSession(context, { ...how, command: 'plan', look: true });
+  try {
+    const answers = await collectAnswers(context, session, { dryRun: true });
+    const list = walk(answers.config);
+    const result = await makePlan({
+      cloud: session.aws,
+      name: session.name,
+      region: session.region,
+      resources: list.resources,
+      chapterOf: list.chapterOf,
+    });
+    if (context.options.json)
+      context.print(
+        `${JSON.stringify(
+          document(
+            session,
+            answers,
+            result,
+            list.plays.map((play) => play.key),
+          ),
+          null,
+          2,
+        )}\n`,
+      );
+    else context.print(text(session, answers, result, list.plays.length));
+    return 0;
+  } finally {
+    await session.close();
+  }
+}
+
+function document(session: Session, answers: Answers, plan: Plan, plays: readonly string[]) {
+  return {
+    name: session.name,
+    account: session.account,
+    region: session.region,
+    practice: session.practice !== undefined,
+    config: answers.config,
+    chapters: CHAPTERS.map((id) => ({ id, status: session.state?.chapters[id] ?? 'open' })),
+    resources: plan.resources,
+    plays: plays.map((key) => ({ key, action: session.state?.plays[key]?.status === 'done' ? 'keep' : 'run' })),
+    extra: plan.extra,
+    usdPerHour: Number(plan.usdPerHour.toFixed(4)),
+    seconds: plan.seconds,
+    notes: [...answers.notes, ...UNCHECKED],
+  };
+}
+
+/** What a dry run cannot know. */
+const UNCHECKED = [
+  'not checked: whether your permissions and quotas suffice, and whether capacity is there',
+  'not counted: traffic, and work that applications cause',
+];
+
+function text(session: Session, answers: Answers, plan: Plan, plays: number): string {
+  const sign = { create: '+', keep: ' ', change: '~', delete: '-' };
+  const lines = [
+    `Plan of ${session.name}: account ${session.account}, ${session.region}${session.practice ? ', practice cloud' : ''}`,
+  ];
+  for (const chapter of CHAPTERS) {
+    const mine = plan.resources.filter((resource) => resource.chapter === chapter);
+    if (mine.length === 0) continue;
+    lines.push('', chapter);
+    for (const { key, label, action, id, differences } of mine) {
+      const what =
+        action === 'change' ? `${differences.map(({ attribute }) => attribute).join(', ')} of ${id}` : (id ?? '');
+      lines.push(`  ${sign[action]} ${key.padEnd(34)} ${label.padEnd(28)} ${what}`.trimEnd());
+    }
+  }
+  const count = (action: string): number => plan.resources.filter((resource) => resource.action === action).length;
+  lines.push(
+    '',
+    `${count('create')} to create, ${count('change')} to change, ${count('keep')} to keep; ${plays} Ansible plays.`,
+  );
+  if (plan.extra.length > 0)
+    lines.push(
+      '',
+      'There, but described by no step (left alone; destroy removes them):',
+      ...plan.extra.map(({ key, type, id }) => `  ${key ?? '-'} ${type} ${id}`),
+    );
+  lines.push(
+    `About ${plan.usdPerHour.toFixed(3)} USD an hour, ${(plan.usdPerHour * HOURS_A_MONTH).toFixed(0)} a month${session.practice ? ' on AWS; practice costs nothing' : ''}. About ${Math.ceil(plan.seconds / 60)} minutes on AWS, Ansible not counted.`,
+    '',
+    ...[...answers.notes, ...UNCHECKED].map((note) => `- ${note}`),
+    '',
+    'Nothing was changed.',
+  );
+  return `${lines.join('\n')}\n`;
+}

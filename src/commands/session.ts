@@ -1,0 +1,204 @@
+import { resolve } from 'node:path';
+import { openVault, password, type Vault } from '../ansible/vault.ts';
+import type { Aws, AwsRequest } from '../aws/clients.ts';
+import type { Credentials, Identity } from '../aws/credentials.ts';
+import { acquireLock, type Lock } from '../engine/lock.ts';
+import { type Ui, usageError } from '../engine/types.ts';
+import { DEFAULTS, teamNumber } from '../steps/config.ts';
+import type { Context } from './index.ts';
+import { locate, type Place } from './places.ts';
+import { openPracticeCloud, type PracticeCloud, type PracticeSettings, practiceSettings } from './practiceCloud.ts';
+
+/** One command's connection to one Cloudspace: who it works as, where, and what it keeps. */
+export interface Session extends Place {
+  readonly practice: PracticeCloud | undefined;
+  readonly settings: PracticeSettings;
+  readonly aws: Aws;
+  readonly credentials: Credentials;
+  readonly region: string;
+  readonly account: string;
+  /** ARN of who we are */
+  readonly identity: string;
+  readonly roleArn: string | undefined;
+  readonly profile: string | undefined;
+  /** an emulator's; undefined for AWS and practice */
+  readonly endpointUrl: string | undefined;
+  /** scales every wait between polls */
+  readonly pace: number;
+  readonly vault: Vault;
+  readonly requests: readonly AwsRequest[];
+  close(): Promise<void>;
+}
+
+/** With hosts in containers a poll sooner than this finds nothing new. */
+const FASTEST_PACE_WITH_HOSTS = 0.2;
+
+export interface SessionOptions {
+  readonly practice: boolean;
+  /** for the lock's message */
+  readonly command: string;
+  /** only looks: takes no lock, its clients refuse every mutation, practice hosts are left alone */
+  readonly look?: boolean;
+  readonly settings?: PracticeSettings;
+  /** interactive login: sees who we are, and may answer with a role to assume */
+  readonly chooseRole?: (identity: Identity, suggested: string | undefined) => Promise<string | undefined>;
+}
+
+/**
+ * Opens the session: the place, the lock, the practice cloud or AWS, the identity, and the pin: a state of another account or region stops
+ * here, before anything happens.
+ */
+export async function openSession(context: Context, how: SessionOptions): Promise<Session> {
+  const { options, ui, signal } = context;
+  const settings = how.settings ?? practiceSettings(options);
+  if (options.roleArn !== undefined) checkRoleArn(options.roleArn);
+  const place = await locate(context, how.practice);
+  const lock: Lock = how.look ? { release() {} } : acquireLock(place.dir, how.command);
+  const closers: (() => Promise<void> | void)[] = [() => lock.release()];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.reverse()) await closer();
+  };
+  try {
+    const { connect } = await import('../aws/clients.ts');
+    const login = await import('../aws/credentials.ts');
+    const saved = place.state?.answers ?? {};
+    const profile = options.profile ?? text(saved.profile);
+    const region = how.practice
+      ? (options.region ?? place.state?.region ?? DEFAULTS.region)
+      : ((await login.resolveRegion({ region: options.region, profile }))?.value ??
+        place.state?.region ??
+        (await askRegion(ui)));
+    const practice = how.practice
+      ? await openPracticeCloud(place.dir, place.name, settings, ui, { look: how.look === true, region })
+      : undefined;
+    if (practice) closers.push(() => practice.close());
+    const endpointUrl =
+      practice?.endpoint ??
+      (await login.resolveEndpoint({ endpointUrl: options.endpointUrl ?? text(saved.endpointUrl), profile }))?.value;
+    const vault = openVault({ dir: place.dir, vaultId: 'development' });
+    const requests: AwsRequest[] = [];
+
+    const connectAs = async (roleArn: string | undefined) => {
+      const credentials = login.credentials({
+        profile,
+        roleArn,
+        region,
+        endpointUrl,
+        base: practice?.credentials,
+        sessionName: `cloudspace-${place.name}`,
+        mfaCode: (serial) => ui.ask({ kind: 'input', id: 'mfa', message: `Code of your MFA device ${serial}` }),
+      });
+      const aws = connect({
+        region,
+        credentials: credentials.provider,
+        endpointUrl,
+        readOnly: how.look === true,
+        secret: (name) => vault.secret(name, password),
+        onRequest: (request) => requests.push(request),
+        ...(practice ? { waitScale: Math.min(1, 1 / settings.speed) } : {}),
+      });
+      closers.push(() => aws.close());
+      signal.throwIfAborted();
+      return { roleArn, credentials, aws, identity: await login.identity(aws) };
+    };
+
+    let as = await connectAs(knownRole(context, place, how, login.roleArn));
+    const decided = options.roleArn !== undefined || options.account !== undefined || place.state !== undefined;
+    if (how.chooseRole && !decided) {
+      const suggested = how.practice ? practiceRole(teamNumber(place.name, options.team), login.roleArn) : undefined;
+      const chosen = await how.chooseRole(as.identity, suggested);
+      if (chosen !== as.roleArn) as = await connectAs(chosen);
+    }
+    pin(place, as.identity.account, region);
+    const practicePace =
+      settings.hosts === 'containers' ? Math.max(FASTEST_PACE_WITH_HOSTS, 1 / settings.speed) : 1 / settings.speed;
+    return {
+      ...place,
+      practice,
+      settings,
+      aws: as.aws,
+      credentials: as.credentials,
+      region,
+      account: as.identity.account,
+      identity: as.identity.arn,
+      roleArn: as.roleArn,
+      profile,
+      endpointUrl: practice ? undefined : endpointUrl,
+      pace: practice ? practicePace : 1,
+      vault,
+      requests,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/**
+ * The role to begin with: a flag's, the saved one, or, unattended in practice, that of the team's sub-account. Who is asked begins as the
+ * person of the chain, as in the guide.
+ */
+function knownRole(
+  { options }: Context,
+  { state, name }: Place,
+  how: SessionOptions,
+  inAccount: (account: string) => string,
+): string | undefined {
+  if (options.roleArn !== undefined) return options.roleArn;
+  if (options.account !== undefined) return inAccount(options.account);
+  if (state) return text(state.answers.roleArn);
+  return how.practice && !how.chooseRole ? practiceRole(teamNumber(name, options.team), inAccount) : undefined;
+}
+
+/** The practice organisation has sub-accounts for the teams 0 to 9 (src/practice/README.md); others work in its management account. */
+function practiceRole(team: number, inAccount: (account: string) => string): string | undefined {
+  return team <= 9 ? inAccount(`10000000010${team}`) : undefined;
+}
+
+function checkRoleArn(arn: string): void {
+  if (!/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(arn))
+    throw usageError(
+      `"${arn}" is not the ARN of a role`,
+      'it looks like arn:aws:iam::123456789012:role/OrganizationAccountAccessRole',
+    );
+}
+
+/** Throws when the state belongs to another account or region. */
+function pin({ state, name, dir }: Place, account: string, region: string): void {
+  if (!state) return;
+  if (state.account !== account)
+    throw usageError(
+      `"${name}" belongs to account ${state.account}, and these credentials are of account ${account}`,
+      `use credentials of ${state.account} (--profile, --account), or another --name; the state is ${dir}/state.json`,
+      'OtherAccount',
+    );
+  if (state.region !== region)
+    throw usageError(
+      `"${name}" belongs to region ${state.region}, not ${region}`,
+      `give --region ${state.region}, or another --name`,
+      'OtherRegion',
+    );
+}
+
+async function askRegion(ui: Ui): Promise<string> {
+  return ui.ask({
+    kind: 'input',
+    id: 'region',
+    flag: '--region',
+    message: 'Which AWS region?',
+    default: DEFAULTS.region,
+    validate: (answer) => /^[a-z]{2}(-[a-z]+)+-\d$/.test(answer) || 'a region looks like eu-central-1',
+  });
+}
+
+/** The deployment repository: the flag's, the saved one, or the one that comes with cloudspace. */
+export async function deploymentDir(options: Context['options'], saved: unknown): Promise<string> {
+  const chosen = options.deployment ?? text(saved);
+  if (chosen !== undefined) return resolve(chosen);
+  return (await import('../ansible/paths.ts')).referenceDeployment();
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,148 @@
+import { startRun } from '../engine/apply.ts';
+import { newState, openJournal } from '../engine/journal.ts';
+import { CHAPTERS, type ChapterId, usageError } from '../engine/types.ts';
+import { walk } from '../steps/index.ts';
+import { checkFlags, collectAnswers } from './answers.ts';
+import type { Context } from './index.ts';
+import { offerProfile, roleChooser, settled } from './login.ts';
+import type { PracticeSettings } from './practiceCloud.ts';
+import { provisioner } from './provision.ts';
+import { deploymentDir, openSession, type Session } from './session.ts';
+import { walkthrough } from './walkthrough.ts';
+
+export async function run(context: Context): Promise<number> {
+  if (context.options.practice) return (await import('./practice.ts')).run(context);
+  return start(context, { practice: false });
+}
+
+/** The walkthrough, on AWS or on the practice cloud. */
+export async function start(
+  context: Context,
+  how: { practice: boolean; settings?: PracticeSettings },
+): Promise<number> {
+  const { options, ui, signal } = context;
+  checkFlags(options);
+  const until = checkChapter(options.until ?? 'services');
+  if (options.dryRun) return (await import('./plan.ts')).plan(context, how);
+  const interactive = options.yes !== true;
+  ui.notify({
+    type: 'chapter',
+    chapter: 'login',
+    title: 'Logging in',
+    index: 0,
+    of: CHAPTERS.length - 1,
+    status: 'started',
+  });
+  const session = await openSession(context, {
+    ...how,
+    command: how.practice ? 'practice' : 'start',
+    ...(interactive ? { chooseRole: roleChooser(context) } : {}),
+  });
+  try {
+    if (interactive) await offerProfile(context, session);
+    const answers = await collectAnswers(context, session, { dryRun: false });
+    const { config } = answers;
+    const { name, dir, account, region } = session;
+    const journal = openJournal(dir, session.state ?? newState({ name, account, region, practice: how.practice }));
+    await journal.update((state) => {
+      state.answers = answers.saved;
+      state.chapters.login = 'done';
+    });
+    settled(context, session, config);
+    ui.notify({
+      type: 'chapter',
+      chapter: 'login',
+      title: 'Logging in',
+      index: 0,
+      of: CHAPTERS.length - 1,
+      status: 'done',
+    });
+    if (until === 'login') return 0;
+
+    const list = walk(config);
+    const run = await startRun({
+      cloud: session.aws,
+      name,
+      resources: list.resources,
+      chapterOf: list.chapterOf,
+      journal,
+      notify: (event) => ui.notify(event),
+      signal,
+      pace: session.pace,
+      secrets: (names) => generateSecrets(session, names),
+      ...(answers.provision === 'ansible' ? { play: (play) => provision(play) } : {}),
+    });
+    const provision = provisioner({
+      config,
+      dir,
+      deployment: await deploymentDir(options, answers.saved.deployment),
+      aws: session.aws,
+      journal,
+      vault: session.vault,
+      outputs: run.outputs,
+      practice: how.practice,
+      identityFile: answers.identityFile,
+      reach: (address, port) => session.practice?.reach(address, port),
+      pace: session.pace,
+      notify: (event) => ui.notify(event),
+      signal,
+    });
+    const outcome = await walkthrough({ config, walk: list, run, journal, ui, signal, until, interactive });
+    const again = how.practice ? 'cloudspace practice' : 'cloudspace start';
+    if (outcome === 'saved') {
+      ui.notify({
+        type: 'summary',
+        text: `Saved. \`${again}${how.practice ? '' : ` --name ${name}`}\` goes on here; \`cloudspace destroy\` takes everything down.`,
+      });
+      return 0;
+    }
+    ui.notify({
+      type: 'summary',
+      text: await summary(session, journal.state, answers.provision, until),
+      data: {
+        name,
+        account,
+        region,
+        requests: session.requests.length,
+        mutations: session.requests.filter((request) => request.mutating).length,
+      },
+    });
+    return 0;
+  } finally {
+    await session.close();
+  }
+}
+
+export function checkChapter(text: string): ChapterId {
+  const found = CHAPTERS.find((chapter) => chapter === text);
+  if (found) return found;
+  throw usageError(`there is no chapter "${text}"`, `the chapters are: ${CHAPTERS.join(', ')}`, 'UnknownChapter');
+}
+
+/** The names say what they are: `…_fernet_key` is a key for Fernet, everything else a password of 64 characters. */
+async function generateSecrets(session: Session, names: readonly string[]): Promise<void> {
+  const { fernetKey, password } = await import('../ansible/vault.ts');
+  await session.vault.ensure(
+    Object.fromEntries(names.map((name) => [name, name.endsWith('_fernet_key') ? fernetKey : password])),
+  );
+}
+
+async function summary(
+  session: Session,
+  state: { resources: Readonly<Record<string, { usdPerHour?: number }>> },
+  provision: string,
+  until: ChapterId,
+): Promise<string> {
+  const entries = Object.values(state.resources);
+  const usd = entries.reduce((sum, entry) => sum + (entry.usdPerHour ?? 0), 0);
+  const flag = session.practice ? '' : ` --name ${session.name}`;
+  return [
+    `**${session.name}**: ${until === 'services' ? 'all chapters are done' : `done up to chapter "${until}"`}. ${entries.length} resources, ${session.practice ? 'practice: costs nothing; on AWS ' : ''}about ${usd.toFixed(3)} USD an hour.`,
+    '',
+    provision === 'skip'
+      ? '- provisioning was skipped: the hosts are as they came'
+      : `- \`cloudspace ssh controller\`, \`cloudspace ssh runner-1 -- hostname\`: your hosts, through the bastion`,
+    '- `cloudspace status`: what is there and what it costs',
+    `- \`cloudspace destroy${flag}\`: take everything down again`,
+  ].join('\n');
+}
