@@ -6,6 +6,7 @@ import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, MiddlewareSt
 import { CloudspaceError } from '../engine/types.ts';
 import { translate } from './errors.ts';
 import { markUnknownOutcome, retries } from './retry.ts';
+import { silenceSdkNotice } from './sdkNotice.ts';
 
 /** One bundle of clients for a run: one a service, one concurrency cap, one set of credentials. */
 export interface Aws {
@@ -61,8 +62,7 @@ export function isReadOnly(command: string): boolean {
  * An endpoint that cannot be reached at the first contact is reported at once; after a first answer, connections are retried.
  */
 export function connect(options: ConnectOptions): Aws {
-  // the SDK prints a notice about coming Node versions with process.emitWarning: stderr belongs to the person
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  silenceSdkNotice();
   const { region, credentials, endpointUrl, concurrency = 10, maxAttempts = 8 } = options;
   const contact = { answered: false };
   const config = {

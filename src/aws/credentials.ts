@@ -7,6 +7,7 @@ import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from '@smit
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import type { Aws } from './clients.ts';
 import { translate } from './errors.ts';
+import { silenceSdkNotice } from './sdkNotice.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -86,6 +87,7 @@ export function credentials(options: CredentialOptions = {}): Credentials {
 }
 
 async function load(options: CredentialOptions): Promise<AwsCredentialIdentity> {
+  silenceSdkNotice();
   const { base } = options;
   const chain = typeof base === 'object' ? async () => base : (base ?? (() => fromChain(options)));
   if (options.roleArn === undefined) return chain();
