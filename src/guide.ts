@@ -19,7 +19,7 @@ async function guideFolder(): Promise<string> {
 
 /**
  * The Markdown under one heading of a chapter's guide file, without the heading itself and up to the next heading of the same or a higher level.
- * @param file name in guide/, for example `vpc.md`
+ * @param file name in guide/, for example `1-vpc.md`
  * @param heading text of the heading without the marks
  * @throws Error when the file or the heading is not there: a mistake in this program, which a test looks for
  */

@@ -62,6 +62,7 @@ export function plainUi(options: PlainOptions): Ui {
 
   /** One question as lines of text, asked again until the answer is valid. */
   async function askLine<Q extends Question>(question: Q, from: NodeJS.ReadableStream): Promise<Answer<Q>> {
+    if ('readableEnded' in from && from.readableEnded) throw interrupted(question);
     const { createInterface } = await import('node:readline');
     if (question.help !== undefined) print(wrap(clean(question.help), look(), { first: '  ' }, 'dim'));
     if (question.kind === 'select')

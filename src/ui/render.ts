@@ -170,7 +170,8 @@ function stepLines(event: StepEvent, look: Look, prose: Look): string[] {
     const rows = event.makes.map(({ key, label, summary, action }): Cell[] => [
       { text: ACTIONS[action].mark, style: ACTIONS[action].style },
       { text: key, style: action === 'keep' ? 'dim' : undefined },
-      { text: label, style: 'dim' },
+      // The key says nearly as much.
+      ...(look.columns < 60 ? [] : [{ text: label, style: 'dim' as const }]),
       { text: clean(summary).replaceAll('\n', ' ') },
     ]);
     lines.push('', ...table(rows, prose));

@@ -1,6 +1,8 @@
+import { Writable } from 'node:stream';
 import type { Ora } from 'ora';
 import type { Answer, Event, Question, Ui } from '../engine/types.ts';
 import { answerText, interrupted, takeDefault } from './answers.ts';
+import { holdKeys } from './keys.ts';
 import { liveWork } from './live.ts';
 import { type Look, MAX_PROSE, paint, symbols } from './look.ts';
 import { renderer } from './render.ts';
@@ -36,6 +38,7 @@ export function terminalUi(options: TerminalOptions): Ui {
   let closed = false;
   let asking = Promise.resolve();
   let spinner: Ora | undefined;
+  let releaseKeys: (() => void) | undefined;
   let loading = false;
   let clock: NodeJS.Timeout | undefined;
 
@@ -45,10 +48,12 @@ export function terminalUi(options: TerminalOptions): Ui {
 
   /** The status line is there exactly while something is under way and no question is open. */
   function refresh() {
-    if (open || closed || live.size === 0) {
+    if (open || closed || live.size === 0 || output.isTTY !== true) {
       clearInterval(clock);
       clock = undefined;
       if (spinner?.isSpinning) spinner.stop();
+      releaseKeys?.();
+      releaseKeys = undefined;
       return;
     }
     if (spinner === undefined) {
@@ -58,6 +63,7 @@ export function terminalUi(options: TerminalOptions): Ui {
     const now = look();
     // The spinner's frame and a space stand before it; the last column stays free, or some terminals break the line.
     spinner.text = live.line({ ...now, columns: now.columns - 3 });
+    releaseKeys ??= holdKeys(input);
     if (!spinner.isSpinning) spinner.start();
     clock ??= setInterval(refresh, 1000).unref();
   }
@@ -69,7 +75,8 @@ export function terminalUi(options: TerminalOptions): Ui {
       stream: output,
       color: color ? 'cyan' : false,
       spinner: { frames: [...symbols({ unicode }).frames], interval: 80 },
-      isEnabled: output.isTTY === true,
+      isEnabled: true,
+      discardStdin: false,
     });
     refresh();
   }
@@ -114,7 +121,7 @@ export function terminalUi(options: TerminalOptions): Ui {
     input.on('pause', onPause);
     const context = {
       input,
-      output,
+      output: unendable(output),
       signal: signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]),
     };
     try {
@@ -145,6 +152,18 @@ export function terminalUi(options: TerminalOptions): Ui {
       print(render.flush());
     },
   };
+}
+
+/** Inquirer ends the stream it writes to after each prompt; only the process's own streams survive that. */
+function unendable(output: TerminalOptions['output']): NodeJS.WritableStream {
+  const through = new Writable({
+    // Answered at once: a chunk held back here would come after what is written to the output directly.
+    write(chunk, _encoding, done) {
+      output.write(chunk);
+      done();
+    },
+  });
+  return Object.defineProperty(through, 'columns', { get: () => output.columns });
 }
 
 type Prompts = typeof import('@inquirer/prompts');

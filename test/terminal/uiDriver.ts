@@ -75,7 +75,6 @@ async function walk() {
   ui.notify({ ...nat, status: 'created', id: 'nat-1', seconds: 0.6 });
   ui.notify({ ...nat, status: 'waiting', typicalSeconds: 90 });
   await sleep(1.5);
-  setTimeout(() => ui.notify({ ...nat, status: 'ready', id: 'nat-1', seconds: 2 }), 500);
   const name = await ui.ask({
     id: 'name',
     kind: 'input',
@@ -83,7 +82,11 @@ async function walk() {
     help: 'Lower case letters.',
     default: 'bastion',
     flag: '--bastion',
-    validate: (text) => /^[a-z]+$/.test(text) || `"${text}" is not of the form [a-z]+`,
+    validate: (text) => {
+      // Something ends in the background while the question is open.
+      ui.notify({ ...nat, status: 'ready', id: 'nat-1', seconds: 2 });
+      return /^[a-z]+$/.test(text) || `"${text}" is not of the form [a-z]+`;
+    },
   });
   const sure = await ui.ask({ id: 'sure', kind: 'confirm', message: `Make ${name}?`, default: true });
   ui.notify({ type: 'summary', text: `made ${name}: ${sure}` });

@@ -36,6 +36,8 @@ export interface Terminal {
   screen(): Promise<string>;
   /** polls the screen until it matches; throws with the screen when it does not within the time */
   until(what: RegExp | ((screen: string) => boolean), seconds?: number): Promise<string>;
+  /** is any cell on the screen in color or another weight? */
+  colored(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -49,7 +51,7 @@ export async function terminal(
   const settings = Object.entries({ LANG: 'C.UTF-8', ...env }).map(([name, value]) => `${name}='${value}'`);
   await tmux(
     ...['-u', 'new-session', '-d', '-x', String(columns), '-y', String(rows)],
-    `env -u NO_COLOR -u FORCE_COLOR -u CI -u LC_ALL ${settings.join(' ')} sh -c '${command}; echo exit $?; cat'`,
+    `env -u NO_COLOR -u FORCE_COLOR -u CI -u LC_ALL ${settings.join(' ')} sh -c 'trap : INT; ${command}; echo exit $?; cat'`,
   );
   const screen = async () => (await tmux('capture-pane', '-p', '-S', '-500')).stdout.trimEnd();
   return {
@@ -65,6 +67,9 @@ export async function terminal(
         if (Date.now() > end) throw new Error(`the screen does not show ${String(what)} after ${seconds} s:\n${now}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
+    },
+    async colored() {
+      return (await tmux('capture-pane', '-p', '-e')).stdout.includes('\u001b[');
     },
     async close() {
       await tmux('kill-server').catch(() => undefined);
