@@ -1,22 +1,21 @@
 import { createHash } from 'node:crypto';
 import { AwsError } from './errors.ts';
-import type { RegionWorld } from './world.ts';
+import type { Context } from './operation.ts';
 
 /**
  * What an earlier request with the same client token made, if it is still there. Throws IdempotentParameterMismatch when that request
  * had other parameters. `remember` keeps the token for what this request makes.
  */
 export function idempotent<T>(
-  region: RegionWorld,
+  context: Pick<Context, 'region' | 'fingerprint' | 'considered'>,
   operation: string,
   token: string | undefined,
-  request: object,
   lookup: (ids: readonly string[]) => T | undefined,
 ): { readonly earlier: T | undefined; remember(ids: readonly string[]): void } {
   if (!token) return { earlier: undefined, remember: () => undefined };
   const key = `${operation} ${token}`;
-  // A hash, so that user data and other long or private parameters are not kept twice.
-  const hash = createHash('sha256').update(canonical(request)).digest('hex');
+  const { region } = context;
+  const hash = context.fingerprint();
   const record = region.tokens[key];
   const earlier = record && lookup(record.ids);
   if (earlier !== undefined && record?.hash !== hash) {
@@ -25,12 +24,18 @@ export function idempotent<T>(
       'Arguments on this idempotent request are inconsistent with arguments used in previous request(s).',
     );
   }
+  if (earlier !== undefined) context.considered();
   return {
     earlier,
     remember: (ids) => {
       region.tokens[key] = { hash, ids };
     },
   };
+}
+
+/** A hash, so that user data and other long or private parameters are not kept twice. */
+export function fingerprint({ ClientToken: _, ...request }: Record<string, unknown>): string {
+  return createHash('sha256').update(canonical(request)).digest('hex');
 }
 
 /** JSON with sorted keys: equal requests are equal text, whatever the order of their parameters. */

@@ -10,6 +10,16 @@ export interface Clock {
   passed(since: number, seconds: number): boolean;
 }
 
+/** Seconds that something terminated or deleted stays listed. */
+export const LISTED_SECONDS = 3600;
+/** However fast time goes, waiters that look every 15 s must see the end before it is forgotten. */
+const LEAST_LISTED_MS = 60_000;
+
+/** May something that ended at `end` be forgotten? */
+export function longGone(clock: Clock, end: number, seconds: number): boolean {
+  return clock.now() - end > LEAST_LISTED_MS && clock.passed(end, seconds);
+}
+
 export interface Context {
   readonly world: World;
   /** the resources of the caller's account in the request's region */
@@ -20,6 +30,10 @@ export interface Context {
   readonly callerId: string;
   readonly clock: Clock;
   readonly hosts: Hosts | undefined;
+  /** a hash of the request's parameters without its client token */
+  fingerprint(): string;
+  /** says that all parameters were considered, where a handler need not look at each: the answer to a repeated request */
+  considered(): void;
 }
 
 interface AnyCommand {

@@ -7,6 +7,7 @@ import type { RequestRecord } from '../types.ts';
 import { type Dialect, decodeInput, encodeError, encodeOutput } from './codec.ts';
 import { identify, readScope } from './credentials.ts';
 import { AwsError } from './errors.ts';
+import { fingerprint } from './idempotency.ts';
 import type { Clock, Context, Operation } from './operation.ts';
 import { REGIONS } from './regions.ts';
 import { services, sweep } from './services.ts';
@@ -87,7 +88,13 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
     if (dialect.ec2 && input.DryRun === true) {
       throw new AwsError('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
     }
-    const context = { ...caller, regionName: scope.region, clock: options.clock, hosts: options.hosts };
+    const context = {
+      ...caller,
+      regionName: scope.region,
+      clock: options.clock,
+      hosts: options.hosts,
+      fingerprint: () => fingerprint(input),
+    };
     const output = await run(options, operation, input, context);
     answer = { status: 200, body: encodeOutput(name, operation.output, output, requestId, dialect) };
   } catch (error) {
@@ -112,25 +119,28 @@ async function run(
   options: ServerOptions,
   operation: Operation,
   input: Record<string, unknown>,
-  context: Omit<Context, 'world' | 'region'>,
+  caller: Omit<Context, 'world' | 'region' | 'considered'>,
 ): Promise<object> {
   const { store } = options;
   const unread = new Set(Object.keys(input).filter((key) => key !== 'DryRun'));
   const watched = watch(input, unread);
+  const context = { ...caller, considered: () => unread.clear() };
+  const swept = store.transact((world) => {
+    sweep({ ...context, region: regionOf(world, context.account, context.regionName) });
+  });
+  if (swept.changed) options.changed();
   if (!operation.mutating) {
     const { world } = store;
     const region = regionOf(world, context.account, context.regionName);
-    sweep({ ...context, region });
     const output = await operation.handle(watched, { ...context, world, region });
-    refuseUnread(operation, unread);
+    refuseUnread(operation, input, unread);
     return output;
   }
   const { result, changed } = store.transact((world) => {
     const region = regionOf(world, context.account, context.regionName);
-    sweep({ ...context, region });
     const output = operation.handle(watched, { ...context, world, region });
     if (output instanceof Promise) throw new Error(`${operation.name} mutates and must be synchronous`);
-    refuseUnread(operation, unread);
+    refuseUnread(operation, input, unread);
     return output;
   });
   if (changed) options.changed();
@@ -144,21 +154,23 @@ function watch(input: Record<string, unknown>, unread: Set<string>): Record<stri
       unread.delete(String(key));
       return Reflect.get(target, key);
     },
-    ownKeys(target) {
-      unread.clear();
-      return Reflect.ownKeys(target);
-    },
   });
 }
 
 /** A parameter that no code looked at is one that is not simulated: saying so is better than an answer that leaves it out. */
-function refuseUnread(operation: Operation, unread: ReadonlySet<string>): void {
-  if (unread.size === 0) return;
-  const names = [...unread].join(', ');
+function refuseUnread(operation: Operation, input: Record<string, unknown>, unread: ReadonlySet<string>): void {
+  const names = [...unread].filter((name) => asks(input[name])).join(', ');
+  if (!names) return;
   throw new AwsError(
     'UnsupportedOperation',
     `the practice cloud does not simulate ${names} of ${operation.name} (with the other parameters of this request)`,
   );
+}
+
+/** `false`, nothing, and structures of these ask for nothing. */
+function asks(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).some(asks);
+  return value !== undefined && value !== false && value !== '';
 }
 
 function unknownOperation(name: string): AwsError {

@@ -1,14 +1,21 @@
 import type { Dialect } from './codec.ts';
 import { addressOperations } from './ec2/addresses.ts';
 import { gatewayOperations } from './ec2/gateways.ts';
+import { imageOperations } from './ec2/images.ts';
+import { instanceActionOperations } from './ec2/instanceActions.ts';
+import { instanceOperations, sweepInstances } from './ec2/instances.ts';
+import { instanceTypeOperations } from './ec2/instanceTypes.ts';
+import { keyPairOperations } from './ec2/keyPairs.ts';
 import { natGatewayOperations, sweepNatGateways } from './ec2/natGateways.ts';
 import { networkInterfaceOperations } from './ec2/networkInterfaces.ts';
 import { regionOperations } from './ec2/regions.ts';
 import { routeTableOperations } from './ec2/routeTables.ts';
+import { runInstancesOperations } from './ec2/runInstances.ts';
 import { securityGroupRuleOperations } from './ec2/securityGroupRules.ts';
 import { securityGroupOperations } from './ec2/securityGroups.ts';
 import { subnetOperations } from './ec2/subnets.ts';
 import { tagOperations } from './ec2/tags.ts';
+import { volumeOperations } from './ec2/volumes.ts';
 import { vpcOperations } from './ec2/vpcs.ts';
 import type { Context, Operation } from './operation.ts';
 import { stsOperations } from './sts.ts';
@@ -34,12 +41,20 @@ export const services: Readonly<Record<string, Service>> = {
     ...securityGroupOperations,
     ...securityGroupRuleOperations,
     ...networkInterfaceOperations,
+    ...keyPairOperations,
+    ...imageOperations,
+    ...instanceTypeOperations,
+    ...runInstancesOperations,
+    ...instanceOperations,
+    ...instanceActionOperations,
+    ...volumeOperations,
     ...tagOperations,
   ]),
   sts: service(false, 'https://sts.amazonaws.com/doc/2011-06-15/', stsOperations),
 };
 
 /** Brings the records up to date with the time: what is long gone is forgotten, and gives back what it held. */
-export function sweep(context: Pick<Context, 'region' | 'clock'>): void {
+export function sweep(context: Pick<Context, 'region' | 'clock' | 'hosts'>): void {
+  sweepInstances(context);
   sweepNatGateways(context);
 }

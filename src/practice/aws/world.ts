@@ -51,6 +51,9 @@ export function regionOf(world: World, account: string, name: string): RegionWor
     securityGroupRules: {},
     addresses: {},
     natGateways: {},
+    keyPairs: {},
+    volumes: {},
+    instances: {},
   };
   return world.regions[key];
 }

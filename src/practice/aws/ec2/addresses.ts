@@ -7,6 +7,7 @@ import { type Context, on } from '../operation.ts';
 import { requestedTags, setTags, tagList } from '../tags.ts';
 import { newId, type World } from '../world.ts';
 import { internetGatewayOf } from './gateways.ts';
+import { instanceState } from './instances.ts';
 import { networkInterfaces } from './interfaces.ts';
 import type { Address } from './records.ts';
 
@@ -20,6 +21,7 @@ export function freePublicIp(world: World, also: readonly string[], fromEnd = fa
   const taken = new Set(also);
   for (const region of Object.values(world.regions)) {
     for (const address of Object.values(region.addresses)) taken.add(address.publicIp);
+    for (const { publicIp } of Object.values(region.instances)) if (publicIp) taken.add(publicIp);
   }
   const usable = Array.from({ length: size(range.prefix) - 2 }, (_, index) => formatIp(range.base + 1 + index));
   const free = fromEnd ? usable.findLast((ip) => !taken.has(ip)) : usable.find((ip) => !taken.has(ip));
@@ -121,6 +123,13 @@ export const addressOperations = [
     if (!internetGatewayOf(region, holder.VpcId)) {
       throw new AwsError('Gateway.NotAttached', `Network ${holder.VpcId} is not attached to any internet gateway`);
     }
+    const state = pendingState(context, holder.Attachment.InstanceId);
+    if (state) {
+      throw new AwsError(
+        'InvalidInstanceID',
+        `The ${state} instance '${holder.Attachment.InstanceId}' is not in a valid state for this operation.`,
+      );
+    }
     const { association } = address;
     if (association?.networkInterfaceId === holder.NetworkInterfaceId) return { AssociationId: association.id };
     if (association && !AllowReassociation) {
@@ -169,6 +178,13 @@ export const addressOperations = [
     return {};
   }),
 ];
+
+/** The state of an instance that takes no Elastic IP now. */
+function pendingState(context: Context, id: string | undefined): string | undefined {
+  const instance = id === undefined ? undefined : context.region.instances[id];
+  const state = instance && instanceState(instance, context);
+  return state === 'running' || state === 'stopped' || state === 'stopping' ? undefined : state;
+}
 
 /** A NAT gateway's address is managed by the service until the gateway is deleted. */
 function refuseNatOwned(context: Context, address: Address): void {

@@ -8,6 +8,7 @@ import { AwsError, find } from '../errors.ts';
 import type { Context } from '../operation.ts';
 import { tagList } from '../tags.ts';
 import { newId, type RegionWorld } from '../world.ts';
+import { instanceState } from './instances.ts';
 import { holdsInterface } from './natGateways.ts';
 import type { Address, Interface } from './records.ts';
 
@@ -33,8 +34,21 @@ interface Owner {
 }
 
 /** Everything that holds a network interface now. */
-function owners({ region, clock }: Context): Owner[] {
-  return Object.values(region.natGateways)
+function owners(context: Context): Owner[] {
+  const { region, clock } = context;
+  const instances = Object.values(region.instances)
+    .filter((instance) => instanceState(instance, context) !== 'terminated')
+    .map((instance) => ({
+      interface: instance.interface,
+      type: 'interface' as const,
+      description: '',
+      requesterManaged: false,
+      instanceId: instance.id,
+      attachedAt: instance.launchedAt,
+      deleteOnTermination: true,
+      ...(instance.publicIp ? { publicIp: instance.publicIp } : {}),
+    }));
+  const natGateways = Object.values(region.natGateways)
     .filter((gateway) => holdsInterface(gateway, clock))
     .map((gateway) => ({
       interface: gateway.interface,
@@ -43,6 +57,7 @@ function owners({ region, clock }: Context): Owner[] {
       requesterManaged: true,
       requesterId: 'amazon-aws',
     }));
+  return [...instances, ...natGateways];
 }
 
 export function privateDnsName(ip: string, regionName: string): string {

@@ -2,7 +2,7 @@ import * as ec2 from '@aws-sdk/client-ec2';
 import { AwsError, find, invalid, missing } from '../errors.ts';
 import { filtered, page } from '../filters.ts';
 import { idempotent } from '../idempotency.ts';
-import { type Clock, type Context, on } from '../operation.ts';
+import { type Clock, type Context, LISTED_SECONDS, longGone, on } from '../operation.ts';
 import { requestedTags, setTags, tagList } from '../tags.ts';
 import { newId } from '../world.ts';
 import { internetGatewayOf } from './gateways.ts';
@@ -11,8 +11,8 @@ import type { NatGateway } from './records.ts';
 
 /** AWS's default quota, "NAT gateways per Availability Zone". */
 const QUOTA_PER_ZONE = 5;
-/** Typical seconds: until available, until one that cannot work is reported as failed, until deleted, until no longer listed. */
-const SECONDS = { pending: 90, failing: 10, deleting: 45, listed: 3600 };
+/** Typical seconds: until available, until one that cannot work is reported as failed, until deleted. */
+const SECONDS = { pending: 90, failing: 10, deleting: 45 };
 
 export function natGatewayState(
   gateway: NatGateway,
@@ -36,7 +36,7 @@ export function sweepNatGateways({ region, clock }: Pick<Context, 'region' | 'cl
       if (address.association?.networkInterfaceId === gateway.interface.id) delete address.association;
     }
     const end = gateway.deletedAt ?? gateway.createdAt;
-    if (clock.now() - end > 10_000 && clock.passed(end, SECONDS.listed)) {
+    if (longGone(clock, end, LISTED_SECONDS)) {
       delete region.natGateways[gateway.id];
       delete region.tags[gateway.id];
     }
@@ -74,19 +74,18 @@ function describeGateway({ region, clock }: Context, gateway: NatGateway) {
 export const natGatewayOperations = [
   on(ec2.CreateNatGatewayCommand, (input, context) => {
     const { region, clock } = context;
-    const { ClientToken, ...request } = input;
+    const { ClientToken } = input;
     const token = ClientToken ? { ClientToken } : {};
     const { earlier, remember } = idempotent(
-      region,
+      context,
       'CreateNatGateway',
       ClientToken,
-      request,
       ([id = '']) => region.natGateways[id],
     );
     if (earlier) return { NatGateway: describeGateway(context, earlier), ...token };
-    const { AvailabilityMode = 'zonal', ConnectivityType = 'public' } = request;
+    const { AvailabilityMode = 'zonal', ConnectivityType = 'public' } = input;
     if (AvailabilityMode !== 'zonal') throw invalid('the practice cloud has zonal NAT gateways only');
-    const subnet = find(region.subnets, request.SubnetId, 'subnet');
+    const subnet = find(region.subnets, input.SubnetId, 'subnet');
     const inZone = Object.values(region.natGateways).filter(
       (one) => holdsInterface(one, clock) && region.subnets[one.subnetId]?.zone === subnet.zone,
     );
@@ -96,12 +95,12 @@ export const natGatewayOperations = [
         `The maximum number of NAT Gateways has been reached for availability zone ${subnet.zone}.`,
       );
     }
-    if (ConnectivityType === 'public' && request.AllocationId === undefined) throw missing('AllocationId');
-    if (ConnectivityType === 'private' && request.AllocationId !== undefined) {
+    if (ConnectivityType === 'public' && input.AllocationId === undefined) throw missing('AllocationId');
+    if (ConnectivityType === 'private' && input.AllocationId !== undefined) {
       throw new AwsError('InvalidParameterCombination', 'AllocationId is not allowed for a private NAT gateway');
     }
     const address =
-      request.AllocationId === undefined ? undefined : find(region.addresses, request.AllocationId, 'address');
+      input.AllocationId === undefined ? undefined : find(region.addresses, input.AllocationId, 'address');
     const failure =
       ConnectivityType === 'public' && !internetGatewayOf(region, subnet.vpcId)
         ? { code: 'Gateway.NotAttached', message: `Network ${subnet.vpcId} has no Internet gateway attached` }
@@ -116,14 +115,14 @@ export const natGatewayOperations = [
       connectivity: ConnectivityType,
       ...(address ? { allocationId: address.id, publicIp: address.publicIp } : {}),
       ...(address && !failure ? { associationId } : {}),
-      interface: newInterface(context, subnet.id, [], request.PrivateIpAddress),
+      interface: newInterface(context, subnet.id, [], input.PrivateIpAddress),
       createdAt: clock.now(),
       ...(failure ? { failure } : {}),
     };
     region.natGateways[gateway.id] = gateway;
     remember([gateway.id]);
     if (address && !failure) address.association = { id: associationId, networkInterfaceId: gateway.interface.id };
-    setTags(region, gateway.id, requestedTags(request.TagSpecifications, 'natgateway'));
+    setTags(region, gateway.id, requestedTags(input.TagSpecifications, 'natgateway'));
     return { NatGateway: describeGateway(context, gateway), ...token };
   }),
 

@@ -105,6 +105,70 @@ export interface NatGateway {
   deletedAt?: number;
 }
 
+export interface KeyPair {
+  readonly id: string;
+  readonly name: string;
+  readonly type: 'ed25519' | 'rsa';
+  readonly fingerprint: string;
+  /** OpenSSH public key line, without a comment */
+  readonly publicKey: string;
+  readonly createdAt: number;
+}
+
+export interface Volume {
+  readonly id: string;
+  readonly zone: string;
+  readonly sizeGb: number;
+  readonly type: string;
+  readonly encrypted: boolean;
+  readonly iops?: number;
+  readonly throughput?: number;
+  readonly snapshotId?: string;
+  readonly kmsKeyId?: string;
+  readonly createdAt: number;
+  attachment?: { readonly instanceId: string; readonly device: string; deleteOnTermination: boolean };
+}
+
+export interface MetadataOptions {
+  tokens: 'optional' | 'required';
+  endpoint: 'enabled' | 'disabled';
+  hopLimit: number;
+  instanceTags: 'enabled' | 'disabled';
+}
+
+export interface Instance {
+  readonly id: string;
+  readonly reservationId: string;
+  readonly launchIndex: number;
+  readonly clientToken: string;
+  readonly imageId: string;
+  type: string;
+  readonly vpcId: string;
+  readonly interface: Interface;
+  /** assigned at launch where the subnet or the request says so; an Elastic IP hides it */
+  publicIp?: string;
+  readonly publicOnLaunch: boolean;
+  readonly keyName?: string;
+  /** base64 */
+  readonly userData?: string;
+  readonly metadata: MetadataOptions;
+  monitoring: boolean;
+  ebsOptimized: boolean;
+  sourceDestCheck: boolean;
+  shutdownBehavior: 'stop' | 'terminate';
+  disableApiTermination: boolean;
+  disableApiStop: boolean;
+  cpuCredits?: 'standard' | 'unlimited';
+  readonly launchedAt: number;
+  startedAt: number;
+  /** the host was seen running once */
+  booted: boolean;
+  stoppedAt?: number;
+  terminatedAt?: number;
+  /** why it was stopped or ended */
+  reason?: { readonly code: string; readonly message: string };
+}
+
 export interface Ec2Records {
   readonly vpcs: Record<string, Vpc>;
   readonly subnets: Record<string, Subnet>;
@@ -115,4 +179,8 @@ export interface Ec2Records {
   readonly securityGroupRules: Record<string, SecurityGroupRule>;
   readonly addresses: Record<string, Address>;
   readonly natGateways: Record<string, NatGateway>;
+  /** by name */
+  readonly keyPairs: Record<string, KeyPair>;
+  readonly volumes: Record<string, Volume>;
+  readonly instances: Record<string, Instance>;
 }

@@ -124,13 +124,12 @@ function withAssociation(region: RegionWorld, id: string | undefined) {
 export const routeTableOperations = [
   on(ec2.CreateRouteTableCommand, (input, context) => {
     const { region } = context;
-    const { ClientToken, ...request } = input;
+    const { ClientToken } = input;
     const token = ClientToken ? { ClientToken } : {};
     const { earlier, remember } = idempotent(
-      region,
+      context,
       'CreateRouteTable',
       ClientToken,
-      request,
       ([id = '']) => region.routeTables[id],
     );
     if (earlier) return { RouteTable: describeTable(context, earlier), ...token };

@@ -39,6 +39,9 @@ function checkResources(context: Context, ids: readonly string[]): void {
     region.securityGroupRules,
     region.addresses,
     region.natGateways,
+    region.volumes,
+    region.instances,
+    Object.fromEntries(Object.values(region.keyPairs).map((key) => [key.id, key])),
     Object.fromEntries(networkInterfaces(context).map((one) => [one.NetworkInterfaceId, one])),
   ];
   for (const id of ids) {
