@@ -118,6 +118,7 @@ if ls /cloudspace-ca-*.crt >/dev/null 2>&1; then
 fi
 useradd --create-home --shell /bin/bash --groups sudo,adm admin
 passwd --lock root
+echo LANG=C.UTF-8 > /etc/default/locale
 install -m 0440 /cloudspace-sudoers /etc/sudoers.d/90-cloudspace
 install -m 0755 /cloudspace-first-boot /usr/local/sbin/cloudspace-first-boot
 install -m 0644 /cloudspace-firewall.service /etc/systemd/system/cloudspace-firewall.service
