@@ -44,8 +44,10 @@ class CallbackModule(CallbackBase):
         try:
             while os.read(self._fd, 1):
                 pass
+        except ConnectionResetError:
+            pass  # gone with lines unread
         except OSError:
-            return
+            return  # a channel that can only be written
         group = os.getpgrp()
         if group != os.getpid():
             return  # not started as a group of our own: others would be hit
@@ -59,7 +61,7 @@ class CallbackModule(CallbackBase):
             while line:
                 try:
                     line = line[os.write(self._fd, line):]
-                except BrokenPipeError:
+                except (BrokenPipeError, ConnectionResetError):
                     return
 
     # How much there is to do

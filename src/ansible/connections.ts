@@ -12,3 +12,24 @@ export async function closeConnections(sshConfig: string, hosts: readonly Pick<H
     ),
   );
 }
+
+/**
+ * What ssh says when it cannot reach a host, for example that the bastion refused; undefined when it can. A shared connection is not used for
+ * this: with one, ssh hides what the connection through the bastion reports.
+ */
+export async function whyUnreachable(
+  sshConfig: string,
+  host: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const words = ['-F', sshConfig, '-o', 'BatchMode=yes', '-o', 'ControlPath=none', '-T', host, 'true'];
+  const { exitCode, stderr } = await execa('ssh', words, {
+    reject: false,
+    stdin: 'ignore',
+    timeout: 30_000,
+    env: { SSH_ASKPASS_REQUIRE: 'never' },
+    ...(signal ? { cancelSignal: signal } : {}),
+  });
+  if (exitCode === 0) return undefined;
+  return stderr?.trim() || 'no answer within 30 seconds';
+}

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
+import { whyUnreachable } from './connections.ts';
 import { ansibleEnvironment } from './environment.ts';
 import { followPlay, type HostRecap, isBad, type TaskFailure } from './events.ts';
 import { privateFolder, writePrivately } from './files.ts';
@@ -23,6 +24,8 @@ export interface PlaybookOptions {
   /** passed in a file, never as arguments; strings are data, not templates */
   readonly extraVars?: Readonly<Record<string, unknown>>;
   readonly vault?: { readonly file: string; readonly vaultId: string; readonly passwordFile: string };
+  /** the ssh_config that the inventory names: an unreachable host is then asked again for the reason, which Ansible does not get to see */
+  readonly sshConfig?: string;
   /** private folder for Ansible's own files, for example `<state>/ansible` */
   readonly home: string;
   /** the human log, appended to; mode 0600 */
@@ -69,7 +72,7 @@ export async function runPlaybook(options: PlaybookOptions): Promise<PlaybookRes
   signal.throwIfAborted();
   report('started');
   try {
-    const result = await execute(options, playbook);
+    const result = await explained(await execute(options, playbook), options);
     report(result.ok ? 'done' : 'failed', result.ok ? summaryOf(result) : playError(title, result).message);
     return result;
   } catch (error) {
@@ -112,7 +115,7 @@ async function execute(options: PlaybookOptions, playbook: string): Promise<Play
     stop();
     if (signal.aborted) throw interrupted(options.title);
     if (ended.code === 'ENOENT') throw missing();
-    return resultOf(options, follow.progress(), ended.exitCode ?? 1, () => logFrom(logFile, logStart));
+    return await resultOf(options, follow.progress(), ended.exitCode ?? 1, () => logFrom(logFile, logStart));
   } finally {
     await log.close();
     await rm(varsFile, { force: true });
@@ -192,6 +195,17 @@ async function resultOf(
     recap,
     logFile: options.logFile,
   };
+}
+
+/** Puts ssh's reason into the failures of hosts that could not be reached. A host that answers by now keeps Ansible's words. */
+async function explained(result: PlaybookResult, { sshConfig, signal }: PlaybookOptions): Promise<PlaybookResult> {
+  if (sshConfig === undefined) return result;
+  const failures = result.failures.map(async (failure) => {
+    if (!result.recap[failure.host]?.unreachable) return failure;
+    const why = await whyUnreachable(sshConfig, failure.host, signal);
+    return why === undefined ? failure : { ...failure, message: `cannot be reached over SSH: ${why}` };
+  });
+  return { ...result, failures: await Promise.all(failures) };
 }
 
 function summaryOf(result: PlaybookResult): string {
