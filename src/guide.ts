@@ -19,6 +19,7 @@ async function guideFolder(): Promise<string> {
 
 /**
  * The Markdown under one heading of a chapter's guide file, without the heading itself and up to the next heading of the same or a higher level.
+ * Under the file's title: its introduction alone, up to the first heading.
  * @param file name in guide/, for example `1-vpc.md`
  * @param heading text of the heading without the marks
  * @throws Error when the file or the heading is not there: a mistake in this program, which a test looks for
@@ -53,7 +54,8 @@ export function sectionOf(text: string, heading: string): string | undefined {
     if (level === undefined && match[2] === heading) {
       level = depth;
       start = index + 1;
-    } else if (level !== undefined && depth <= level) return lines.slice(start, index).join('\n').trim();
+    } else if (level !== undefined && (level === 1 || depth <= level))
+      return lines.slice(start, index).join('\n').trim();
   }
   return level === undefined ? undefined : lines.slice(start).join('\n').trim();
 }

@@ -266,7 +266,7 @@ export type Event =
       }[];
       readonly usdPerHour: number;
       readonly commands: readonly string[];
-      /** sent again with true when the person asks for details: then all commands are shown whole, and only they */
+      /** sent again with true when the person asks for details: then the prose below its first heading ("### More") and all commands are shown whole */
       readonly details?: boolean;
     }
   | {

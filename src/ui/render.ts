@@ -73,7 +73,7 @@ function render(event: Event, look: Look, live: boolean): string[] {
     case 'chapter':
       return chapterLines(event, prose);
     case 'step':
-      return event.details === true ? commandLines(event, look) : stepLines(event, look, prose);
+      return event.details === true ? detailLines(event, look, prose) : stepLines(event, look, prose);
     case 'step.done':
       return event.status === 'skipped' ? [mark(look, 'dim', skipped, `${event.step} skipped`)] : [];
     case 'resource':
@@ -165,7 +165,9 @@ const ACTIONS: Record<StepEvent['makes'][number]['action'], { mark: string; styl
 function stepLines(event: StepEvent, look: Look, prose: Look): string[] {
   const { dot, more } = symbols(look);
   const lines = ['', ...wrap(`Step ${event.index} of ${event.of} ${dot} ${event.title}`, prose, {}, 'bold')];
-  if (event.guide.trim() !== '') lines.push('', ...renderMarkdown(event.guide, prose).split('\n'));
+  const { first, more: moreProse } = partsOf(event.guide);
+  if (first !== '') lines.push('', ...renderMarkdown(first, prose).split('\n'));
+  if (moreProse !== '') lines.push('', paint(look, 'dim', `(more about this: choose details)`));
   if (event.makes.length > 0) {
     const rows = event.makes.map(({ key, label, summary, action }): Cell[] => [
       { text: ACTIONS[action].mark, style: ACTIONS[action].style },
@@ -194,17 +196,32 @@ function stepLines(event: StepEvent, look: Look, prose: Look): string[] {
 
 const oneLine = (command: string): string => clean(command).replace(/\s*\\?\n\s*/g, ' ');
 
-/** "Show details": every command whole, so that it can be pasted */
-function commandLines(event: StepEvent, look: Look): string[] {
-  return [
-    '',
-    ...wrap(`${event.title}: the same with the AWS command line`, look, {}, 'bold'),
-    ...event.commands.flatMap((command) => [
+/** "Show details": the rest of the prose, and every command whole, so that it can be pasted */
+function detailLines(event: StepEvent, look: Look, prose: Look): string[] {
+  const { more } = partsOf(event.guide);
+  const lines = more === '' ? [] : ['', ...renderMarkdown(more, prose).split('\n')];
+  if (event.commands.length > 0)
+    lines.push(
       '',
-      ...shellWrap(clean(command), look.columns - 2).map((line) => `  ${paint(look, 'dim', line)}`),
-    ]),
-    '',
-  ];
+      ...wrap(`${event.title}: the same with the AWS command line`, look, {}, 'bold'),
+      ...event.commands.flatMap((command) => [
+        '',
+        ...shellWrap(clean(command), look.columns - 2).map((line) => `  ${paint(look, 'dim', line)}`),
+      ]),
+    );
+  return lines.length === 0 ? [paint(look, 'dim', 'There is no more to show.')] : [...lines, ''];
+}
+
+/** A step's prose, and what stands below its first heading ("### More"): that is for those who ask for details. */
+function partsOf(guide: string): { first: string; more: string } {
+  let fenced = false;
+  const lines = guide.split('\n');
+  const at = lines.findIndex((line) => {
+    if (/^\s*(```|~~~)/.test(line)) fenced = !fenced;
+    return !fenced && /^#{1,6} /.test(line);
+  });
+  if (at < 0) return { first: guide.trim(), more: '' };
+  return { first: lines.slice(0, at).join('\n').trim(), more: lines.slice(at).join('\n').trim() };
 }
 
 function resourceLines(event: ResourceEvent, look: Look, live: boolean): string[] {

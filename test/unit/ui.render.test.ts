@@ -122,6 +122,16 @@ answer at all.
     expect(text).not.toContain('knock');
   });
 
+  it('prose below a heading is for those who ask for details', () => {
+    const long = { ...step, guide: `${step.guide}\n\n\`\`\`\n# no heading\n\`\`\`\n\n### More\n\nThe long story.` };
+    expect(show([long])).toContain('    # no heading\n\n(more about this: choose details)\n');
+    expect(show([long])).not.toContain('long story');
+    expect(show([{ ...long, details: true }])).toMatch(
+      /^\nMore\n\nThe long story\.\n\nA door with one guest: the same with/,
+    );
+    expect(show([{ ...step, guide: '', commands: [], details: true }])).toBe('There is no more to show.');
+  });
+
   it('resources: results with id and seconds', () => {
     const events = [
       resource('creating', { typicalSeconds: 90 }),
