@@ -104,11 +104,16 @@ async function load(options: CredentialOptions): Promise<AwsCredentialIdentity> 
       clientConfig: stsConfig(options),
     })();
   } catch (error) {
+    if (error instanceof Error && options.endpointUrl !== undefined)
+      Object.assign(error, { endpoint: options.endpointUrl });
     throw translate(error, `assume the role ${options.roleArn}`);
   }
 }
 
+/** Credentials are part of the first contact: no endpoint may let them wait for minutes. */
 const stsConfig = ({ region, endpointUrl }: CredentialOptions) => ({
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 5000, requestTimeout: 30_000, throwOnRequestTimeout: true },
   ...(region !== undefined && { region }),
   ...(endpointUrl !== undefined && { endpoint: endpointUrl }),
 });

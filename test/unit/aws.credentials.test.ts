@@ -155,6 +155,19 @@ describe('assuming a role', () => {
     });
   });
 
+  it('says at once which endpoint does not answer', async () => {
+    const given = credentials({
+      base,
+      roleArn: roleArn('123456789012'),
+      region: 'eu-central-1',
+      endpointUrl: 'http://127.0.0.1:9',
+    });
+    await expect(given.provider()).rejects.toMatchObject({
+      code: 'Unreachable',
+      message: expect.stringContaining('http://127.0.0.1:9') as string,
+    });
+  });
+
   it('refuses what is no account id', () => {
     expect(() => roleArn('12345')).toThrow(/"12345" is no AWS account id/);
   });
