@@ -1,4 +1,19 @@
 import { type Answer, CloudspaceError, type Question, usageError } from '../engine/types.ts';
+import { type Look, paint } from './look.ts';
+import { wrapSpans } from './text.ts';
+
+/** What `--yes` took, for the record: "? Sure? yes (--yes)" */
+export function taken(question: Question, answer: boolean | string, look: Look): string[] {
+  return wrapSpans(
+    [
+      { text: `${question.message} ` },
+      { text: `${answerText(question, answer) || 'nothing'} `, style: 'cyan' },
+      { text: '(--yes)', style: 'dim' },
+    ],
+    look,
+    { first: `${paint(look, 'green', '?')} `, rest: '  ' },
+  );
+}
 
 /** An answer as people read it: yes or no, the choice's name, the text. */
 export function answerText(question: Question, answer: boolean | string): string {

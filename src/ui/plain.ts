@@ -1,7 +1,7 @@
 import type { Answer, Question, Ui } from '../engine/types.ts';
-import { answerText, interrupted, noTerminal, takeDefault } from './answers.ts';
+import { interrupted, noTerminal, takeDefault, taken } from './answers.ts';
 import { liveWork } from './live.ts';
-import { type Look, paint, symbols } from './look.ts';
+import { type Look, symbols } from './look.ts';
 import { renderer } from './render.ts';
 import { clean, wrap } from './text.ts';
 
@@ -48,7 +48,7 @@ export function plainUi(options: PlainOptions): Ui {
     print(render.flush());
     if (yes) {
       const answer = takeDefault(question);
-      print([`? ${question.message} ${paint(look(), 'cyan', answerText(question, answer))} (--yes)`]);
+      print(taken(question, answer, look()));
       return answer;
     }
     if (input === undefined) throw noTerminal(question);

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import type { Ora } from 'ora';
 import type { Answer, Event, Question, Ui } from '../engine/types.ts';
-import { answerText, interrupted, takeDefault } from './answers.ts';
+import { interrupted, takeDefault, taken } from './answers.ts';
 import { holdKeys } from './keys.ts';
 import { liveWork } from './live.ts';
 import { type Look, MAX_PROSE, paint, symbols } from './look.ts';
@@ -90,10 +90,7 @@ export function terminalUi(options: TerminalOptions): Ui {
   async function ask<Q extends Question>(question: Q): Promise<Answer<Q>> {
     if (yes) {
       const answer = takeDefault(question);
-      print([
-        ...render.flush(),
-        `${paint(look(), 'green', '?')} ${question.message} ${paint(look(), 'cyan', answerText(question, answer))} ${paint(look(), 'dim', '(--yes)')}`,
-      ]);
+      print([...render.flush(), ...taken(question, answer, look())]);
       return answer;
     }
     const turn = asking.then(() => prompt(question));
@@ -125,7 +122,12 @@ export function terminalUi(options: TerminalOptions): Ui {
       signal: signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]),
     };
     try {
-      return (await promptFor(prompts, question, theme({ color, unicode }), output.rows ?? 24)(context)) as Answer<Q>;
+      // Inquirer breaks long lines in the middle of a word; two columns go to its mark.
+      const message = wrap(question.message, { ...prose, columns: prose.columns - 2 }, { first: '', rest: '  ' }).join(
+        '\n',
+      );
+      const asked = promptFor(prompts, { ...question, message }, theme({ color, unicode }), output.rows ?? 24);
+      return (await asked(context)) as Answer<Q>;
     } catch (error) {
       const { name } = error as Error;
       if (name === 'ExitPromptError' || name === 'AbortPromptError') throw interrupted(question, error);

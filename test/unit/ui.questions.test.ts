@@ -78,6 +78,16 @@ describe('at a terminal', () => {
     await screen.answer;
   });
 
+  it('breaks a long question between words', async () => {
+    const message = 'What would you do to cycle all hosts without anybody doing it by hand?';
+    const { screen } = await bench({ ...name, message, default: 'nothing' }, { columns: 40 });
+    expect(screen.getScreen()).toBe(
+      '? What would you do to cycle all hosts\n  without anybody doing it by hand? (nothing)',
+    );
+    screen.events.keypress('enter');
+    expect(await screen.answer).toBe('nothing');
+  });
+
   it('prompts in ASCII where the locale is not UTF-8', async () => {
     const { screen } = await bench(pick, { unicode: false });
     expect(screen.getScreen()).toMatch(/^[\x20-\x7e\n]*$/);
@@ -168,8 +178,9 @@ describe('--yes', () => {
     expect(await ui.ask(sure)).toBe(true);
     expect(await ui.ask(pick)).toBe('do');
     expect(await ui.ask({ ...name, default: 'hackathon' })).toBe('hackathon');
+    expect(await ui.ask({ id: 'note', kind: 'input', message: 'Any notes?', default: '' })).toBe('');
     expect(text()).toBe(
-      '? Sure? yes (--yes)\n? What now? Do it (--yes)\n? Name of the Cloudspace? hackathon (--yes)\n',
+      '? Sure? yes (--yes)\n? What now? Do it (--yes)\n? Name of the Cloudspace? hackathon (--yes)\n? Any notes? nothing (--yes)\n',
     );
   });
   it('cannot invent an answer: names the flag', async () => {
