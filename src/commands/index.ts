@@ -147,7 +147,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'plan',
     summary: 'the whole dry run: what would be created, kept, changed; cost and time',
-    options: [isPractice, ...shape, ...cloud, ...common],
+    options: [isPractice, ...shape, ...cloud, ...practiceOnly, ...common],
     examples: ['cloudspace plan --name hackathon-07', 'cloudspace plan --practice --json'],
     load: () => import('./plan.ts'),
   },

@@ -64,6 +64,17 @@ async function unattended(options: WalkthroughOptions, chapters: readonly WalkCh
   return 'done';
 }
 
+const RETRY = {
+  value: 'retry',
+  name: 'Try again',
+  description: 'What is done stays; only what failed or waited is tried again.',
+};
+const QUIT = {
+  value: 'quit',
+  name: 'Save and quit',
+  description: 'Everything is saved; the same command goes on here.',
+};
+
 type Choice = 'do' | 'details' | 'skip' | 'back' | 'quit' | 'retry';
 
 async function interactive(options: WalkthroughOptions, chapters: readonly WalkChapter[]): Promise<Outcome> {
@@ -130,7 +141,12 @@ async function offer(
     else if (choice === 'do' || choice === 'retry') {
       try {
         if (choice === 'retry') await run.retry();
-        await run.do(step.actions);
+        const later = await run.begin(step.actions);
+        if (later.length > 0)
+          ui.notify({
+            type: 'info',
+            text: `${later.map((key) => `\`${key}\``).join(', ')} ${later.length === 1 ? 'waits' : 'wait'} for something slow and ${later.length === 1 ? 'follows' : 'follow'} in the background. Read on.`,
+          });
         return 'done';
       } catch (error) {
         signal.throwIfAborted();
@@ -143,11 +159,7 @@ async function offer(
 
 async function choose(ui: Ui, state: { todo: boolean; failed: boolean; canGoBack: boolean }): Promise<Choice> {
   const first = state.failed
-    ? {
-        value: 'retry',
-        name: 'Try again',
-        description: 'What is done stays; only what failed or waited is tried again.',
-      }
+    ? RETRY
     : {
         value: 'do',
         name: state.todo ? 'Do it' : 'Go on',
@@ -164,7 +176,7 @@ async function choose(ui: Ui, state: { todo: boolean; failed: boolean; canGoBack
       { value: 'details', name: 'Show details', description: 'All equal aws commands, whole.' },
       { value: 'skip', name: 'Skip', description: 'Leave it out for now; steps that need it will say so.' },
       ...(state.canGoBack ? [{ value: 'back', name: 'Back', description: 'To the step before.' }] : []),
-      { value: 'quit', name: 'Save and quit', description: 'Everything is saved; the same command goes on here.' },
+      QUIT,
     ],
   })) as Choice;
 }

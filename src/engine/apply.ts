@@ -47,7 +47,12 @@ export interface Run {
    * failure, after everything that does not depend on it was done. Asked again it waits for the same outcome.
    */
   do(actions: readonly Action[]): Promise<void>;
-  /** Forgets what failed, so that the next `do` tries it again. */
+  /**
+   * As `do`, but does not wait for resources that wait for something slow (a route for its NAT gateway): they follow in the background.
+   * Gives their keys.
+   */
+  begin(actions: readonly Action[]): Promise<string[]>;
+  /** Begins again what failed; `do` then waits for the new outcome. */
   retry(): Promise<void>;
   /** resolves when nothing settles any more; throws what failed there */
   settled(): Promise<void>;
@@ -56,9 +61,15 @@ export interface Run {
 }
 
 interface Node {
+  readonly kind: AnyKind;
   readonly created: Promise<Output>;
   readonly ready: Promise<Output>;
+  /** resolves when it has to wait for something slow before it can be made */
+  readonly parked: Promise<'parked'>;
 }
+
+/** Typical seconds from which on something counts as slow: nobody should sit through it. */
+const SLOW = 60;
 
 /** How long an intent whose outcome is unknown is looked for before the request is sent again (with the same token). EC2's listings usually catch up within seconds. */
 const UNKNOWN_OUTCOME_LOOKS = 5;
@@ -83,11 +94,11 @@ export async function startRun(options: RunOptions): Promise<Run> {
     { resources: { resource: Resource; props: Record<string, unknown> }[]; made: Promise<Map<string, Output>> }
   >();
 
-  async function awaitRefs(of: Pick<Resource, 'key' | 'props' | 'after'>): Promise<void> {
-    await Promise.all(refsOf(of).map((ref) => awaitRef(of.key, ref)));
+  async function awaitRefs(of: Pick<Resource, 'key' | 'props' | 'after'>, park: () => void): Promise<void> {
+    await Promise.all(refsOf(of).map((ref) => awaitRef(of.key, ref, park)));
   }
 
-  async function awaitRef(key: string, ref: Ref): Promise<void> {
+  async function awaitRef(key: string, ref: Ref, park: () => void): Promise<void> {
     let node = nodes.get(ref.$ref);
     const resource = byKey.get(ref.$ref);
     // Done in an earlier run, or in a step the person skipped now: what is there may be used.
@@ -97,25 +108,35 @@ export async function startRun(options: RunOptions): Promise<Run> {
         code: 'Blocked',
         hint: 'its step was skipped: go back to it',
       });
+    if (
+      ref.when === 'ready' &&
+      (node.kind.seconds ?? 0) >= SLOW &&
+      journal.state.resources[ref.$ref]?.status !== 'ready'
+    )
+      park();
     await (ref.when === 'created' ? node.created : node.ready).catch((error: unknown) => {
       throw new CloudspaceError(`${key} waits for ${ref.$ref}, which failed`, { code: 'Blocked', cause: error });
     });
   }
 
   function begin(resource: Resource): Node {
-    const created = exist(resource);
+    let park = (): void => {};
+    const parked = new Promise<'parked'>((resolve) => {
+      park = () => resolve('parked');
+    });
+    const created = exist(resource, park);
     const ready = created.then((out) => settle(resource, out));
     created.catch(() => {});
     ready.catch(() => {});
-    const node = { created, ready };
+    const node = { kind: resource.kind, created, ready, parked };
     nodes.set(resource.key, node);
     return node;
   }
 
-  async function exist(resource: Resource): Promise<Output> {
+  async function exist(resource: Resource, park: () => void): Promise<Output> {
     const { key, kind } = resource;
     await null; // so that everything asked for in one call is known before references are followed
-    await awaitRefs(resource);
+    await awaitRefs(resource, park);
     signal.throwIfAborted();
     const props = resolveProps(resource.props, fromOutputs(outputs));
     if (!props) throw new CloudspaceError(`${key} refers to an output that is not there`, { code: 'BadGraph' });
@@ -237,7 +258,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
 
   async function runPlay(play: Play): Promise<void> {
     await null;
-    await awaitRefs({ key: play.key, props: {}, after: play.after });
+    await awaitRefs({ key: play.key, props: {}, after: play.after }, () => {});
     for (const other of play.needs ?? []) await plays.get(other);
     signal.throwIfAborted();
     if (options.play) await options.play(play);
@@ -288,21 +309,45 @@ export async function startRun(options: RunOptions): Promise<Run> {
     });
   }
 
+  /** Begins what has not begun; one promise an action. */
+  function submit(actions: readonly Action[]): { key: string; done: Promise<unknown>; parked?: Promise<'parked'> }[] {
+    return actions.map((action) => {
+      if ('resource' in action) {
+        const node = nodes.get(action.resource.key) ?? begin(action.resource);
+        return { key: action.resource.key, done: node.created, parked: node.parked };
+      }
+      if ('secrets' in action) return { key: 'secrets', done: options.secrets(action.secrets) };
+      const { play } = action;
+      const running = plays.get(play.key) ?? runPlay(play);
+      plays.set(play.key, running);
+      return { key: play.key, done: running };
+    });
+  }
+
   return {
     outputs,
     async do(actions) {
-      const work = actions.flatMap((action): Promise<unknown>[] => {
-        if ('resource' in action) return [(nodes.get(action.resource.key) ?? begin(action.resource)).created];
-        if ('secrets' in action) return [options.secrets(action.secrets)];
-        const { play } = action;
-        const running = plays.get(play.key) ?? runPlay(play);
-        plays.set(play.key, running);
-        return [running];
+      throwFirst(await Promise.allSettled(submit(actions).map(({ done }) => done)), signal);
+    },
+    async begin(actions) {
+      const work = submit(actions);
+      const first = await Promise.allSettled(
+        work.map(({ done, parked }) => (parked ? Promise.race([done, parked]) : done)),
+      );
+      throwFirst(first, signal);
+      return work.flatMap(({ key }, index) => {
+        const result = first[index];
+        return result?.status === 'fulfilled' && result.value === 'parked' ? [key] : [];
       });
-      throwFirst(await Promise.allSettled(work), signal);
     },
     async retry() {
-      for (const [key, node] of nodes) if (await isRejected(node.ready)) nodes.delete(key);
+      const failed: Resource[] = [];
+      for (const [key, node] of nodes) {
+        const resource = byKey.get(key);
+        if (resource && (await isRejected(node.ready))) failed.push(resource);
+      }
+      for (const { key } of failed) nodes.delete(key);
+      for (const resource of failed) if (!nodes.has(resource.key)) begin(resource);
       for (const [key, play] of plays) if (await isRejected(play)) plays.delete(key);
     },
     async settled() {
