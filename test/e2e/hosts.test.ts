@@ -268,7 +268,7 @@ test('the load balancer tells the truth about its targets', { timeout: 200_000 }
     name: 'e2e',
     privateIp: LOAD_BALANCER,
     dnsName: 'e2e-1.elb.us-east-1.amazonaws.com',
-    ingress: [tcp(80, '0.0.0.0/0')],
+    ingress: [tcp(80, '0.0.0.0/0'), tcp(443, '0.0.0.0/0')],
     listeners: [] as { port: number; targetGroupArn: string }[],
     targetGroups: [
       {
