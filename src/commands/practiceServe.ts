@@ -42,7 +42,7 @@ export async function run(context: Context): Promise<number> {
           `export AWS_SECRET_ACCESS_KEY=${secretAccessKey}`,
           `export AWS_REGION=${region}`,
           `# for example: aws --endpoint-url ${practice.endpoint} ec2 describe-vpcs`,
-          '# Ctrl-C ends it; its world stays in ' + dir,
+          `# Ctrl-C ends it; its world stays in ${dir}`,
           '',
         ].join('\n'),
       );

@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+export function report(title, rows) {
+  console.log(`\n${title}`);
+  for (const [name, value, note] of rows) console.log(`  ${name.padEnd(28)}${value.padEnd(34)}${note}`);
+}
+
+/** The practice API as a process of its own, waits scaled to zero. */
+export async function serve({ dir, latency }) {
+  const args = [
+    cli,
+    'practice',
+    'serve',
+    '--json',
+    '--speed',
+    'Infinity',
+    '--latency',
+    String(latency),
+    '--state-dir',
+    join(dir, 'server'),
+  ];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const requests = [];
+  const lines = createInterface({ input: child.stdout });
+  const serving = await new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`practice serve ended with ${code}`)));
+    lines.on('line', (line) => {
+      const event = JSON.parse(line);
+      if (event.type === 'serving') resolve(event);
+      if (event.type === 'request') requests.push(event);
+    });
+  });
+  return { ...serving, requests, close: () => child.kill('SIGINT') };
+}
+
+/** One unattended walk against a server: wall time, peak memory, what the server saw. */
+export async function walk(server, dir, more = []) {
+  const before = server.requests.length;
+  const env = {
+    ...process.env,
+    AWS_ENDPOINT_URL: server.endpoint,
+    AWS_ACCESS_KEY_ID: server.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: server.secretAccessKey,
+    AWS_REGION: server.region,
+  };
+  const args = [
+    '--yes',
+    '--json',
+    '--name',
+    'bench-01',
+    '--provision',
+    'skip',
+    '--ssh-from',
+    '198.51.100.7/32',
+    '--state-dir',
+    join(dir, 'state'),
+    ...more,
+  ];
+  const started = performance.now();
+  const child = spawn(process.execPath, [cli, 'start', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  child.stdout.resume();
+  let peakKb = 0;
+  // The high-water mark of resident memory, as the kernel counts it (proc(5)); Linux only.
+  const watch = setInterval(() => {
+    try {
+      peakKb = Math.max(
+        peakKb,
+        Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0),
+      );
+    } catch {}
+  }, 20);
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  clearInterval(watch);
+  if (code !== 0) throw new Error(`cloudspace start ended with ${code}`);
+  const ms = performance.now() - started;
+  const requests = server.requests.slice(before);
+  return {
+    ms,
+    peakKb,
+    requests: requests.length,
+    mutations: requests.filter((request) => request.mutating).length,
+    longestChain: LONGEST_CHAIN,
+    sequentialCalls: 3,
+  };
+}
+
+/**
+ * Longest chain of mutations in the guide: VPC, subnet (or gateway and its attachment), instance, address association or registration.
+ * NAT: VPC, subnet, gateway, route.
+ */
+const LONGEST_CHAIN = 4;
+
+export async function walkOnce({ dir, latency }) {
+  const server = await serve({ dir, latency });
+  try {
+    return await walk(server, dir);
+  } finally {
+    server.close();
+  }
+}
