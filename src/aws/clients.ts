@@ -4,7 +4,7 @@ import { RDSClient } from '@aws-sdk/client-rds';
 import { STSClient } from '@aws-sdk/client-sts';
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, MiddlewareStack } from '@smithy/types';
 import { CloudspaceError } from '../engine/types.ts';
-import { translate } from './errors.ts';
+import { translate, withoutExchange } from './errors.ts';
 import { markUnknownOutcome, retries } from './retry.ts';
 import { silenceSdkNotice } from './sdkNotice.ts';
 
@@ -153,7 +153,7 @@ function instrument<Input extends object, Output extends object>(
         return result;
       } catch (error) {
         count((error as { $metadata?: { httpStatusCode?: number; attempts?: number } }).$metadata);
-        throw translate(error, command);
+        throw translate(withoutExchange(error), command);
       }
     },
     { step: 'initialize', name: 'cloudspaceOutermost', priority: 'high' },

@@ -6,7 +6,7 @@ import { loadSharedConfigFiles } from '@smithy/core/config';
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from '@smithy/types';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import type { Aws } from './clients.ts';
-import { translate } from './errors.ts';
+import { translate, withoutExchange } from './errors.ts';
 import { silenceSdkNotice } from './sdkNotice.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -106,7 +106,7 @@ async function load(options: CredentialOptions): Promise<AwsCredentialIdentity> 
   } catch (error) {
     if (error instanceof Error && options.endpointUrl !== undefined)
       Object.assign(error, { endpoint: options.endpointUrl });
-    throw translate(error, `assume the role ${options.roleArn}`);
+    throw translate(withoutExchange(error), `assume the role ${options.roleArn}`);
   }
 }
 
@@ -146,7 +146,7 @@ async function fromChain(options: CredentialOptions): Promise<AwsCredentialIdent
     if (/could not load credentials from any providers/i.test(String((error as Error).message)))
       throw noCredentials(known, profile);
     const translated = translate(
-      error,
+      withoutExchange(error),
       profile === undefined ? 'get credentials' : `get credentials with the profile "${profile}"`,
     );
     if (translated.code !== 'ExpiredToken' || profile === undefined) throw translated;

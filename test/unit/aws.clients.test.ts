@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import {
   CreateNatGatewayCommand,
   CreateSubnetCommand,
@@ -168,6 +169,18 @@ describe('connect', () => {
       ),
     );
     expect(most).toBe(3);
+  });
+
+  it('throws errors that hold nothing of the request', async () => {
+    const aws = open();
+    answer = (response) => fail(response.setHeader('x-amzn-requestid', 'req-9'), 400, 'InvalidParameterValue');
+    const thrown = await aws.ec2
+      .send(new CreateVpcCommand({ CidrBlock: '10.99.0.0/16' }))
+      .catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code: 'InvalidParameterValue', requestId: 'req-9' });
+    const deep = inspect(thrown, { depth: 20, showHidden: true });
+    expect(deep).not.toContain('10.99.0.0');
+    expect(deep).not.toContain('Signature=');
   });
 
   it('stops at once when it is aborted', async () => {
