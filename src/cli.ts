@@ -14,6 +14,7 @@ const program = new Command('cloudspace')
   .version(version(), '--version', 'print the version')
   .helpOption('--help', 'show help')
   .helpCommand('help [command]', 'show help for a command')
+  .enablePositionalOptions()
   .showSuggestionAfterError()
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'cloudspace: ')) })
@@ -29,10 +30,10 @@ for (const spec of COMMANDS) program.addCommand(build(spec), { isDefault: spec.d
 
 function build(spec: CommandSpec): Command {
   const command = new Command(spec.name)
+    .copyInheritedSettings(program)
     .summary(spec.summary)
     .description(capital(spec.summary))
-    .helpOption('--help', 'show help')
-    .exitOverride();
+    .helpOption('--help', 'show help');
   if (spec.arguments) command.arguments(spec.arguments);
   // Everything after the host belongs to the remote command.
   if (spec.arguments) command.passThroughOptions();
@@ -81,13 +82,8 @@ async function fail(error: unknown, ui: Ui): Promise<number> {
   }
   const { translate } = await import('./aws/errors.ts');
   const known = error instanceof CloudspaceError ? error : translate(error, '');
-  ui.notify({
-    type: 'error',
-    code: known.code,
-    message: known.message,
-    ...(known.hint ? { hint: known.hint } : {}),
-    ...(known.requestId ? { requestId: known.requestId } : {}),
-  });
+  const { errorEvent } = await import('./ui/errorText.ts');
+  ui.notify(errorEvent(known));
   if (process.env.CLOUDSPACE_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
   return known.exitCode;
 }

@@ -1,6 +1,6 @@
 import { CloudspaceError } from '../engine/types.ts';
 import type { Context } from './index.ts';
-import { practiceSettings } from './practiceCloud.ts';
+import { type PracticeSettings, practiceSettings } from './practiceCloud.ts';
 import { start } from './start.ts';
 
 /**
@@ -26,19 +26,23 @@ export async function run(context: Context): Promise<number> {
       },
       ui,
     );
-    return await start(context, { practice: true, settings });
   } catch (error) {
     const optional =
       error instanceof CloudspaceError && ['Declined', 'MissingPrerequisite', 'FixFailed'].includes(error.code);
     if (!optional || options.hosts === 'containers') throw error;
-    ui.notify({ type: 'warning', text: `${error.message}.` });
+    ui.notify({ type: 'warning', text: `${error.message}. ${error.hint ?? ''}`.trim() });
+    return withoutHosts(context, settings);
   }
-  ui.notify({
+  return start(context, { practice: true, settings });
+}
+
+function withoutHosts(context: Context, settings: PracticeSettings): Promise<number> {
+  context.ui.notify({
     type: 'warning',
     text: 'Going on without hosts: the API is practised in full, instances are not real and provisioning is skipped.',
   });
   return start(
-    { ...context, options: { ...options, hosts: 'none' } },
+    { ...context, options: { ...context.options, hosts: 'none' } },
     { practice: true, settings: { ...settings, hosts: 'none' } },
   );
 }

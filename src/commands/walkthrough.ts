@@ -2,10 +2,11 @@ import type { Run } from '../engine/apply.ts';
 import type { Journal } from '../engine/journal.ts';
 import { equalCommand, summarize, usdPerHour } from '../engine/render.ts';
 import { tagsFor } from '../engine/tags.ts';
-import type { Action, ChapterId, CloudspaceError, Event, Output, Resource, Ui } from '../engine/types.ts';
+import type { Action, ChapterId, Event, Output, Resource, Ui } from '../engine/types.ts';
 import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
 import type { Walk } from '../steps/index.ts';
+import { errorEvent } from '../ui/errorText.ts';
 
 type WalkChapter = Walk['chapters'][number];
 type WalkStep = WalkChapter['steps'][number];
@@ -281,9 +282,4 @@ function chapterEvent(
     of: walk.chapters.length - 1,
     status,
   });
-}
-
-export function errorEvent(error: unknown): Event {
-  const { code = 'Unknown', message, hint, requestId } = error as Partial<CloudspaceError> & Error;
-  return { type: 'error', code, message, ...(hint ? { hint } : {}), ...(requestId ? { requestId } : {}) };
 }
