@@ -16,7 +16,7 @@ import {
 import { hostsOf } from '../../src/steps/hosts.ts';
 import { walk } from '../../src/steps/index.ts';
 
-export const config: Config = {
+const config: Config = {
   name: 'hackathon-07',
   team: 7,
   region: 'eu-central-1',
