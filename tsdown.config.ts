@@ -13,7 +13,7 @@ export default defineConfig({
   dts: false,
   minify: false,
   treeshake: true,
-  noExternal: [/.*/],
+  deps: { alwaysBundle: [/.*/] },
   inputOptions: { resolve: { mainFields: ['module', 'main'] } },
   outputOptions: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
 });

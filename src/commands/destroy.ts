@@ -3,7 +3,7 @@ import { openJournal } from '../engine/journal.ts';
 import { CHAPTERS, type ChapterId, CloudspaceError, type Found } from '../engine/types.ts';
 import { type Config, DEFAULTS, teamNumber } from '../steps/config.ts';
 import { walk } from '../steps/index.ts';
-import { writeHosts } from './hostsFile.ts';
+import { readHosts, writeHosts } from './hostsFile.ts';
 import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 import { openSession, type Session } from './session.ts';
@@ -64,7 +64,11 @@ export async function run(context: Context): Promise<number> {
         if (to === undefined || goes(play.key, { out: { id: '' } })) delete state.plays[play.key];
       if (to === undefined) state.hostKeys = {};
     });
-    await writeHosts(session.dir, []);
+    const gone = new Set(doomed.map((item) => item.out.id));
+    await writeHosts(
+      session.dir,
+      (await readHosts(session.dir)).filter((host) => !gone.has(host.instanceId)),
+    );
     await session.practice?.settled();
     ui.notify({
       type: 'summary',

@@ -70,6 +70,11 @@ export async function offerProfile({ ui }: Context, session: Session): Promise<v
   });
 }
 
+/** The prelude's last two sections, for who reads along. */
+export async function explain({ ui }: Context, heading: 'Region and name' | 'Your SSH key'): Promise<void> {
+  ui.notify({ type: 'info', text: await guideSection(login.guide, heading) });
+}
+
 /** What was settled, in one paragraph: what everything else is a function of. */
 export function settled({ ui }: Context, session: Session, config: Config): void {
   const expiration = session.credentials.expiration();

@@ -20,12 +20,10 @@ export async function run(context: Context): Promise<number> {
     region,
     port,
     log: (record) => {
-      if (!options.json)
-        ui.notify({
-          type: 'info',
-          text: `${record.service} ${record.operation} ${record.status}${record.errorCode ? ` ${record.errorCode}` : ''}`,
-        });
-      else print(`${JSON.stringify({ type: 'request', ...record })}\n`);
+      // Standard output is for the settings alone, so that a shell can read them: eval "$(…)" or a file.
+      const line = `${record.service} ${record.operation} ${record.status}${record.errorCode ? ` ${record.errorCode}` : ''}\n`;
+      if (options.json) print(`${JSON.stringify({ type: 'request', ...record })}\n`);
+      else process.stderr.write(line);
     },
   });
   try {
@@ -41,6 +39,8 @@ export async function run(context: Context): Promise<number> {
           `export AWS_ACCESS_KEY_ID=${accessKeyId}`,
           `export AWS_SECRET_ACCESS_KEY=${secretAccessKey}`,
           `export AWS_REGION=${region}`,
+          // the aws CLI's first version reads this one only
+          `export AWS_DEFAULT_REGION=${region}`,
           `# for example: aws --endpoint-url ${practice.endpoint} ec2 describe-vpcs`,
           `# Ctrl-C ends it; its world stays in ${dir}`,
           '',

@@ -4,7 +4,7 @@ import { CHAPTERS, type ChapterId, usageError } from '../engine/types.ts';
 import { walk } from '../steps/index.ts';
 import { checkFlags, collectAnswers } from './answers.ts';
 import type { Context } from './index.ts';
-import { offerProfile, roleChooser, settled } from './login.ts';
+import { explain, offerProfile, roleChooser, settled } from './login.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { provisioner } from './provision.ts';
 import { deploymentDir, openSession, type Session } from './session.ts';
@@ -33,6 +33,7 @@ export async function start(
     of: CHAPTERS.length - 1,
     status: 'started',
   });
+  if (interactive) await explain(context, 'Region and name');
   const session = await openSession(context, {
     ...how,
     command: how.practice ? 'practice' : 'start',
@@ -40,6 +41,7 @@ export async function start(
   });
   try {
     if (interactive) await offerProfile(context, session);
+    if (interactive && session.state === undefined) await explain(context, 'Your SSH key');
     const answers = await collectAnswers(context, session, { dryRun: false });
     const { config } = answers;
     const { name, dir, account, region } = session;

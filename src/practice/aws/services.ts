@@ -17,6 +17,11 @@ import { subnetOperations } from './ec2/subnets.ts';
 import { tagOperations } from './ec2/tags.ts';
 import { volumeOperations } from './ec2/volumes.ts';
 import { vpcOperations } from './ec2/vpcs.ts';
+import { listenerOperations } from './elbv2/listeners.ts';
+import { loadBalancerOperations, sweepLoadBalancers } from './elbv2/loadBalancers.ts';
+import { elbTagOperations } from './elbv2/tags.ts';
+import { targetGroupOperations } from './elbv2/targetGroups.ts';
+import { sweepTargets, targetOperations } from './elbv2/targets.ts';
 import type { Context, Operation } from './operation.ts';
 import { stsOperations } from './sts.ts';
 
@@ -50,6 +55,13 @@ export const services: Readonly<Record<string, Service>> = {
     ...volumeOperations,
     ...tagOperations,
   ]),
+  elasticloadbalancing: service(false, 'http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/', [
+    ...loadBalancerOperations,
+    ...targetGroupOperations,
+    ...targetOperations,
+    ...listenerOperations,
+    ...elbTagOperations,
+  ]),
   sts: service(false, 'https://sts.amazonaws.com/doc/2011-06-15/', stsOperations),
 };
 
@@ -57,4 +69,6 @@ export const services: Readonly<Record<string, Service>> = {
 export function sweep(context: Pick<Context, 'region' | 'clock' | 'hosts'>): void {
   sweepInstances(context);
   sweepNatGateways(context);
+  sweepLoadBalancers(context);
+  sweepTargets(context);
 }

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ec2Records } from './ec2/records.ts';
+import type { ElbRecords } from './elbv2/records.ts';
 
 export type Tags = Record<string, string>;
 
@@ -19,7 +20,7 @@ export interface Session {
 }
 
 /** One account's resources in one region. Tags are keyed by resource id or ARN. */
-export interface RegionWorld extends Ec2Records {
+export interface RegionWorld extends Ec2Records, ElbRecords {
   readonly name: string;
   readonly account: string;
   readonly tags: Record<string, Tags>;
@@ -54,6 +55,9 @@ export function regionOf(world: World, account: string, name: string): RegionWor
     keyPairs: {},
     volumes: {},
     instances: {},
+    loadBalancers: {},
+    targetGroups: {},
+    listeners: {},
   };
   return world.regions[key];
 }

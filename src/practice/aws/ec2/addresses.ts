@@ -21,6 +21,9 @@ export function freePublicIp(world: World, also: readonly string[], fromEnd = fa
   const taken = new Set(also);
   for (const region of Object.values(world.regions)) {
     for (const address of Object.values(region.addresses)) taken.add(address.publicIp);
+    for (const { publicIp } of Object.values(region.loadBalancers).flatMap((one) => one.zones)) {
+      if (publicIp) taken.add(publicIp);
+    }
     for (const { publicIp } of Object.values(region.instances)) if (publicIp) taken.add(publicIp);
   }
   const usable = Array.from({ length: size(range.prefix) - 2 }, (_, index) => formatIp(range.base + 1 + index));

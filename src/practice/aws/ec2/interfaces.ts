@@ -4,6 +4,7 @@
  */
 import type { NetworkInterface } from '@aws-sdk/client-ec2';
 import { formatIp, parseCidr, parseIp, size } from '../cidr.ts';
+import { holdsInterfaces, shortName } from '../elbv2/loadBalancers.ts';
 import { AwsError, find } from '../errors.ts';
 import type { Context } from '../operation.ts';
 import { tagList } from '../tags.ts';
@@ -57,7 +58,19 @@ function owners(context: Context): Owner[] {
       requesterManaged: true,
       requesterId: 'amazon-aws',
     }));
-  return [...instances, ...natGateways];
+  const loadBalancers = Object.values(region.loadBalancers)
+    .filter((balancer) => holdsInterfaces(balancer, clock))
+    .flatMap((balancer) =>
+      balancer.zones.map((zone) => ({
+        interface: zone.interface,
+        type: 'network_load_balancer' as const,
+        description: `ELB ${shortName(balancer)}`,
+        requesterManaged: true,
+        requesterId: 'amazon-elb',
+        ...(zone.publicIp ? { publicIp: zone.publicIp } : {}),
+      })),
+    );
+  return [...instances, ...natGateways, ...loadBalancers];
 }
 
 export function privateDnsName(ip: string, regionName: string): string {
