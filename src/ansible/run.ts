@@ -69,7 +69,7 @@ export async function runPlaybook(options: PlaybookOptions): Promise<PlaybookRes
       ...(status === 'started' ? {} : { seconds: (Date.now() - started) / 1000 }),
       ...(summary === undefined ? {} : { summary }),
     });
-  signal.throwIfAborted();
+  if (signal.aborted) throw interrupted(title);
   report('started');
   try {
     const result = await explained(await execute(options, playbook), options);

@@ -1,0 +1,221 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { closeConnections } from '../../src/ansible/connections.ts';
+import { parseConsoleHostKeys } from '../../src/ansible/hostKeys.ts';
+import { writeInventory } from '../../src/ansible/inventory.ts';
+import { referenceDeployment } from '../../src/ansible/paths.ts';
+import { type PlaybookResult, runPlaybook } from '../../src/ansible/run.ts';
+import { makeControlDir, type SshFiles, writeSshFiles } from '../../src/ansible/sshConfig.ts';
+import type { Host } from '../../src/ansible/types.ts';
+import type { Event } from '../../src/engine/types.ts';
+import { containerHosts, startDockerd } from '../../src/practice/hosts/index.ts';
+import { type DesiredInstance, type Hosts, LAPTOP_ADDRESS } from '../../src/practice/hosts/types.ts';
+
+// The reference deployment on real hosts, through the bastion. Needs a container engine, ansible-core and Debian's package mirror.
+
+const VPC = 'vpc-0dep';
+const NAME = 'deploy-14';
+const BASTION = '10.214.0.10';
+const ROLES: readonly { readonly name: string; readonly groups: readonly string[]; readonly privateIp: string }[] = [
+  { name: 'bastion', groups: ['bastion'], privateIp: BASTION },
+  { name: 'controller', groups: ['controller'], privateIp: '10.214.0.11' },
+  { name: 'runner-1', groups: ['runners', 'builders'], privateIp: '10.214.10.11' },
+  { name: 'runner-2', groups: ['runners'], privateIp: '10.214.10.12' },
+];
+
+let dir: string;
+let practice: Hosts;
+let hosts: Host[];
+let files: SshFiles;
+let inventory: string;
+let publicKey: string;
+const events: Event[] = [];
+
+const settle = async (instances: readonly DesiredInstance[]): Promise<void> => {
+  const networks = instances.length > 0 ? [{ vpcId: VPC, cidr: '10.214.0.0/16' }] : [];
+  practice.sync({ networks, instances, databases: [], loadBalancers: [] });
+  await practice.settled();
+};
+
+const run = (
+  playbook: string,
+  more: { limit?: readonly string[]; deployment?: string } = {},
+): Promise<PlaybookResult> =>
+  runPlaybook({
+    key: playbook.replace('.yml', ''),
+    title: playbook,
+    deployment: referenceDeployment(),
+    playbook,
+    inventory,
+    extraVars: {
+      cloudspace_name: NAME,
+      base_authorized_keys: [publicKey],
+      base_users: [{ name: 'ada', keys: [publicKey], sudo: true }],
+    },
+    sshConfig: files.sshConfig,
+    home: join(dir, 'ansible'),
+    logFile: join(dir, 'logs', `${playbook}.log`),
+    signal: new AbortController().signal,
+    onEvent: (event) => events.push(event),
+    ...more,
+  });
+
+/** A connection of its own each time: shared ones would outlive a changed sshd. */
+const ssh = (words: readonly string[]) =>
+  execa('ssh', ['-F', files.sshConfig, '-o', 'BatchMode=yes', '-o', 'ControlPath=none', ...words], {
+    reject: false,
+    stdin: 'ignore',
+    timeout: 30_000,
+  });
+
+beforeAll(async () => {
+  const engine = await startDockerd();
+  if (!engine.ok) throw new Error(engine.reason);
+  dir = await mkdtemp(join(tmpdir(), 'cloudspace deploy-'));
+  await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'a {{ comment }}', '-f', join(dir, 'id')]);
+  publicKey = (await readFile(join(dir, 'id.pub'), 'utf8')).trim();
+  practice = await containerHosts({ dir: join(dir, 'practice'), name: NAME, engine });
+  const instances = ROLES.map(
+    ({ name, privateIp }, index): DesiredInstance => ({
+      id: `i-0dep000${index}`,
+      vpcId: VPC,
+      name: `${NAME}-${name}`,
+      privateIp,
+      public: name === 'bastion',
+      state: 'running',
+      publicKey,
+      ingress: [
+        {
+          protocol: 'tcp',
+          fromPort: 22,
+          toPort: 22,
+          sources: [name === 'bastion' ? `${LAPTOP_ADDRESS}/32` : `${BASTION}/32`],
+        },
+      ],
+    }),
+  );
+  await settle(instances);
+  hosts = await Promise.all(
+    instances.map(async ({ id }, index): Promise<Host> => {
+      const reach = index === 0 ? practice.reach(id, 22) : undefined;
+      const hostKeys = parseConsoleHostKeys((await practice.consoleOutput(id)) ?? '');
+      return {
+        ...(ROLES[index] as (typeof ROLES)[number]),
+        instanceId: id,
+        user: 'admin',
+        hostKeys,
+        ...(reach ? { reach } : {}),
+      };
+    }),
+  );
+  files = await writeSshFiles(dir, hosts, { name: NAME, identityFile: join(dir, 'id'), useAgent: false });
+  inventory = await writeInventory(dir, hosts, { sshConfig: files.sshConfig });
+}, 600_000);
+
+afterAll(async () => {
+  if (!practice) return;
+  if (files) await closeConnections(files.sshConfig, hosts);
+  await settle([]);
+  await practice.close();
+  const control = await makeControlDir(dir);
+  if (control) await rm(control, { recursive: true, force: true });
+  await rm(dir, { recursive: true, force: true });
+}, 120_000);
+
+test('every host is set up through the bastion, with progress', { timeout: 400_000 }, async () => {
+  for (const playbook of ['bastion.yml', 'controller.yml', 'runners.yml']) {
+    const result = await run(playbook);
+    expect(result.failures).toEqual([]);
+    expect(result.ok).toBe(true);
+    expect(result.changed).toBeGreaterThan(5);
+  }
+  const last = events.findLast((event) => event.type === 'task');
+  expect(last).toMatchObject({ play: 'runners' });
+  expect(last?.type === 'task' && last.done === last.of).toBe(true);
+});
+
+test('a second run changes nothing on any host', { timeout: 200_000 }, async () => {
+  const result = await run('site.yml');
+  expect(result).toMatchObject({ ok: true, changed: 0 });
+  expect(Object.keys(result.recap).sort()).toEqual(['bastion', 'controller', 'runner-1', 'runner-2']);
+});
+
+test('hosts are what the roles say', { timeout: 120_000 }, async () => {
+  const facts = await ssh([
+    'runner-1',
+    'hostname; getent hosts controller; cat /etc/motd; command -v psql; sudo sshd -T',
+  ]);
+  expect(facts.stdout.split('\n')[0]).toBe('runner-1');
+  expect(facts.stdout).toContain(`10.214.0.11     controller.${NAME} controller`);
+  expect(facts.stdout).toContain(`runner-1 of the Cloudspace ${NAME}`);
+  expect(facts.stdout).toContain('Roles: builders, runners');
+  expect(facts.stdout).toContain('/usr/bin/psql');
+  for (const line of ['permitrootlogin no', 'passwordauthentication no', 'allowtcpforwarding no', 'x11forwarding no'])
+    expect(facts.stdout.split('\n')).toContain(line);
+  expect((await ssh(['controller', 'sudo -n apt-config dump | grep -c Debian-Security'])).stdout).not.toBe('0');
+  expect((await ssh(['-l', 'ada', 'controller', 'sudo -n id -un'])).stdout).toBe('root');
+});
+
+test('sshd refuses what it should, and the bastion passes to port 22 only', { timeout: 120_000 }, async () => {
+  for (const host of ['bastion', 'controller']) {
+    expect((await ssh(['-l', 'root', host, 'true'])).stderr).toContain('Permission denied (publickey)');
+  }
+  expect((await ssh(['-W', '10.214.10.11:22', 'bastion'])).stdout).toMatch(/^SSH-2.0-/);
+  expect((await ssh(['-W', '10.214.10.11:80', 'bastion'])).stderr).toContain('administratively prohibited');
+  expect((await ssh(['-W', '10.214.10.12:22', 'runner-1'])).stderr).toContain('administratively prohibited');
+});
+
+test('a failing task is named with its host and message, and a retry runs only there', {
+  timeout: 120_000,
+}, async () => {
+  const deployment = join(dir, 'own deployment');
+  await mkdir(join(deployment, 'playbooks'), { recursive: true });
+  await cp(join(referenceDeployment(), 'ansible.cfg'), join(deployment, 'ansible.cfg'));
+  const playbook = `- hosts: runners
+  gather_facts: false
+  tasks:
+    - name: Read the note
+      ansible.builtin.command: cat /home/admin/note
+      changed_when: false
+`;
+  await writeFile(join(deployment, 'playbooks/note.yml'), playbook);
+  await ssh(['runner-1', 'touch note']);
+  const result = await run('note.yml', { deployment });
+  expect(result).toMatchObject({ ok: false, failedHosts: ['runner-2'] });
+  expect(result.failures[0]).toMatchObject({ host: 'runner-2', task: 'Read the note' });
+  expect(result.failures[0]?.message).toContain('No such file');
+  await ssh(['runner-2', 'touch note']);
+  const again = await run('note.yml', { deployment, limit: result.failedHosts });
+  expect(Object.keys(again.recap)).toEqual(['runner-2']);
+  expect(again.ok).toBe(true);
+});
+
+test('a host with another key is not talked to', { timeout: 120_000 }, async () => {
+  await closeConnections(files.sshConfig, hosts);
+  const keys = await readFile(files.knownHosts, 'utf8');
+  const [bastion, , runner] = hosts as [Host, Host, Host];
+  // The bastion's key under the runner's name: what an address taken over by another machine looks like.
+  const swapped = `${bastion.hostKeys.map((key) => `${bastion.instanceId} ${key}\n${runner.instanceId} ${key}\n`).join('')}`;
+  await writeFile(files.knownHosts, swapped);
+  try {
+    const result = await run('runners.yml', { limit: ['runner-1'], deployment: await impatient() });
+    expect(result).toMatchObject({ ok: false, failedHosts: ['runner-1'] });
+    expect(result.failures[0]?.message).toContain('Host key verification failed');
+  } finally {
+    await writeFile(files.knownHosts, keys);
+  }
+});
+
+/** A repository whose playbook does not wait for the host. */
+async function impatient(): Promise<string> {
+  const deployment = join(dir, 'impatient');
+  await mkdir(join(deployment, 'playbooks'), { recursive: true });
+  await writeFile(
+    join(deployment, 'playbooks/runners.yml'),
+    '- hosts: runners\n  gather_facts: false\n  tasks: [{ansible.builtin.ping: {}}]\n',
+  );
+  return deployment;
+}
