@@ -291,7 +291,13 @@ describe.skipIf(!hasAnsible)('runPlaybook (ansible-playbook on this machine, con
       const script = join(dir, 'reader.py');
       writeFileSync(script, READER);
       const reader = spawn('python3', [script, reads, '-i', inventory, join(dir, 'deployment/playbooks/test.yml')], {
-        env: { ...process.env, LC_ALL: 'C.UTF-8', ANSIBLE_HOME: dir, ANSIBLE_CALLBACK_PLUGINS: callbackPlugins() },
+        env: {
+          ...process.env,
+          LC_ALL: 'C.UTF-8',
+          ANSIBLE_HOME: dir,
+          ANSIBLE_CALLBACK_PLUGINS: callbackPlugins(),
+          PYTHONDONTWRITEBYTECODE: '1',
+        },
       });
       await new Promise<void>((resolve) =>
         reader.stdout.on('data', (data) => String(data).includes('"start"') && resolve()),
