@@ -50,10 +50,10 @@ export function withoutExchange(error: unknown): unknown {
   return Object.assign(copy, rest, { name: error.name, stack: error.stack });
 }
 
-/** Is it the answer "there is no such thing"? */
+/** Is it the answer "there is no such thing"? (`InvalidTarget`: not registered, or its instance is gone.) */
 export function isNotFound(error: unknown): boolean {
   const code = codeOf(error);
-  return /NotFound$/.test(code) || code === 'Gateway.NotAttached';
+  return /NotFound$/.test(code) || code === 'Gateway.NotAttached' || code === 'InvalidTarget';
 }
 
 /** Does something else still use it? Deleting again later may succeed. */
