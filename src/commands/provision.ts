@@ -13,6 +13,7 @@ import type { Aws } from '../aws/clients.ts';
 import type { Journal } from '../engine/journal.ts';
 import { CloudspaceError, type Event, type Output, type Play } from '../engine/types.ts';
 import type { Config } from '../steps/config.ts';
+import { DATABASE_NAME } from '../steps/controller.ts';
 import { hostsOf } from '../steps/hosts.ts';
 import { writeHosts } from './hostsFile.ts';
 
@@ -76,6 +77,7 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
         cloudspace_region: config.region,
         cloudspace_practice: options.practice,
         base_authorized_keys: [config.publicKey],
+        ...database(options.outputs),
       },
       vault: options.vault,
       home: join(dir, 'ansible'),
@@ -93,6 +95,17 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
       };
     });
     if (!result.ok) throw playError(play.title, result);
+  };
+}
+
+/** For the playbooks, once the database is available; its password comes with the vault. */
+function database(outputs: ReadonlyMap<string, Output>): { cloudspace_database?: Record<string, unknown> } {
+  const found = outputs.get('database') as
+    | (Output & { endpoint?: string; port?: number; masterUsername?: string })
+    | undefined;
+  if (found?.endpoint === undefined) return {};
+  return {
+    cloudspace_database: { host: found.endpoint, port: found.port, name: DATABASE_NAME, user: found.masterUsername },
   };
 }
 

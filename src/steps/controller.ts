@@ -8,6 +8,7 @@ import { publicHost } from './host.ts';
 import { network } from './vpc.ts';
 
 export const POSTGRES_PORT = 5432;
+export const DATABASE_NAME = 'cloudspace';
 
 /** Chapter 3: the controller and the database of the Cloudspace's own services. */
 export const controller: Chapter<Config> = {
@@ -52,7 +53,7 @@ export const controller: Chapter<Config> = {
               securityGroupIds: [out(groups.database(config), 'id')],
               masterUsername: 'cloudspace',
               masterPasswordSecret: 'database_master_password',
-              databaseName: 'cloudspace',
+              databaseName: DATABASE_NAME,
             }),
           },
         ];

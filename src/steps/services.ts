@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { POSTGRES_PORT } from './controller.ts';
 import { groups, sshFromBastion } from './groups.ts';
 import { publicHost } from './host.ts';
+import { runnerKeys } from './hosts.ts';
 import { network } from './vpc.ts';
 
 /** Secrets of the services API, by their names in the vault file (the guide's chapter 6): four of 64 characters, one Fernet key. */
@@ -82,7 +83,7 @@ export const services: Chapter<Config> = {
       id: 'provision',
       title: 'Provisioning the services host',
       guide: 'Provisioning the services host',
-      actions: () => [
+      actions: (config) => [
         {
           play: {
             key: 'play-services',
@@ -92,6 +93,17 @@ export const services: Chapter<Config> = {
             after: [ready('services'), ready('eip-association-services'), ready('sg-services-ingress')],
             needs: ['play-bastion'],
             seconds: 90,
+          },
+        },
+        {
+          play: {
+            key: 'play-connect',
+            title: 'Tell all hosts of each other and of the database',
+            playbook: 'connect.yml',
+            hosts: ['bastion', 'controller', ...runnerKeys(config), 'services'],
+            after: [ready('database'), ready('sg-database-ingress'), ready('sg-database-ingress-services')],
+            needs: ['play-controller', 'play-runners', 'play-services'],
+            seconds: 30,
           },
         },
       ],
