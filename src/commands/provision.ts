@@ -43,10 +43,10 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
   let writing: Promise<unknown> = Promise.resolve();
 
   /** One at a time: plays run beside each other and write the same files. */
-  function prepare(): Promise<{ hosts: Host[]; inventory: string }> {
+  function prepare(): Promise<{ hosts: Host[]; inventory: string; sshConfig: string }> {
     const next = writing.then(async () => {
       const hosts = await reachableHosts(options);
-      return { hosts, inventory: await writeHostFiles(options, hosts) };
+      return { hosts, ...(await writeHostFiles(options, hosts)) };
     });
     writing = next.catch(() => {});
     return next;
@@ -54,7 +54,7 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
 
   return async (play) => {
     await Promise.all(play.hosts.map((key) => pinHostKeys(options, key)));
-    const { hosts, inventory } = await prepare();
+    const { hosts, inventory, sshConfig } = await prepare();
     const mine = hosts.filter((host) => play.hosts.includes(host.name));
     const fingerprint = await fingerprintOf(options.deployment, play, mine);
     const before = journal.state.plays[play.key];
@@ -71,6 +71,7 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
       deployment: options.deployment,
       playbook: play.playbook,
       inventory,
+      sshConfig,
       limit: again && again.length > 0 ? again : play.hosts,
       extraVars: {
         cloudspace_name: config.name,
@@ -119,18 +120,18 @@ async function reachableHosts({ config, outputs, journal, reach }: ProvisionOpti
   });
 }
 
-/** hosts.json, ssh_config, known_hosts and the inventory, for our own ssh and for the person's. Gives the inventory's path. */
+/** hosts.json, ssh_config, known_hosts and the inventory, for our own ssh and for the person's. Gives the paths. */
 async function writeHostFiles(
   { config, dir, identityFile }: ProvisionOptions,
   hosts: readonly Host[],
-): Promise<string> {
+): Promise<{ inventory: string; sshConfig: string }> {
   await writeHosts(dir, hosts);
   const { sshConfig } = await writeSshFiles(dir, hosts, {
     name: config.name,
     useAgent: identityFile === undefined,
     ...(identityFile === undefined ? {} : { identityFile }),
   });
-  return writeInventory(dir, hosts, { sshConfig });
+  return { inventory: await writeInventory(dir, hosts, { sshConfig }), sshConfig };
 }
 
 /** Reads the host keys from the instance's console output, once: then they are pinned. Waits for the output to appear. */
