@@ -111,7 +111,7 @@ function memoryPorts(): Ports {
 const image = async () => 'image:1';
 function drive(run: Run, getImage: () => Promise<string> = image, failures: string[] = []) {
   return driver({
-    engine: { command: 'docker', ok: true, cgroupVersion: 1 },
+    engine: { command: 'docker', ok: true },
     run,
     practice: 'p'.repeat(16),
     ports: memoryPorts(),

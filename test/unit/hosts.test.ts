@@ -113,7 +113,7 @@ const instance: DesiredInstance = {
   publicKey: 'ssh-ed25519 AAAA me',
   ingress: [],
 };
-const docker = { command: 'docker', ok: true, cgroupVersion: 1 } as const;
+const docker = { command: 'docker', ok: true } as const;
 
 test('the words of docker create: address, labels, loopback only, no secret', () => {
   const machine = instanceMachine(instance, GATEWAY);
@@ -124,14 +124,11 @@ test('the words of docker create: address, labels, loopback only, no secret', ()
   expect(text).toContain('--network net --ip 10.7.1.5');
   expect(text).toContain('-p 127.0.0.1:20022:22');
   expect(text).toContain('--label cloudspace.practice=pppppppppppppppp --label cloudspace.id=i-0abc');
-  expect(text).toContain('-v /sys/fs/cgroup:/sys/fs/cgroup:rw');
-  expect(words.slice(-2)).toEqual(['img', '/sbin/init']);
+  expect(words.slice(-2)).toEqual(['img', '/usr/local/sbin/cloudspace-boot']);
   expect(words).not.toContain('--privileged');
   expect(text).not.toContain('AAAA');
-  expect(text).not.toContain('cgroupns');
-  expect(createArguments(machine, { ...options, engine: { ...docker, cgroupVersion: 2 } })).toContain(
-    '--cgroupns=host',
-  );
+  expect(text).toContain('--cgroupns=private');
+  expect(text).not.toContain('/sys/fs/cgroup');
   const podman = createArguments(machine, { ...options, engine: { ...docker, command: 'podman' } });
   expect(podman).toContain('--systemd=always');
 });

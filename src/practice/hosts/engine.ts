@@ -11,7 +11,6 @@ export interface Engine {
   /** why it cannot be used, and what to do; only when `ok` is false */
   readonly reason?: string;
   readonly version?: string;
-  readonly cgroupVersion?: 1 | 2;
 }
 
 /** An engine command that failed; `stderr` is what the engine said. */
@@ -104,7 +103,6 @@ async function probe(command: Engine['command'], timeout: number): Promise<Engin
     command,
     ok: true,
     ...(info.version === undefined ? {} : { version: info.version }),
-    cgroupVersion: info.cgroup === '1' || info.cgroup === 'v1' ? 1 : 2,
   };
 }
 
@@ -120,7 +118,6 @@ function explain(command: string, said: string): string {
 
 interface Info {
   readonly version?: string;
-  readonly cgroup?: string;
   readonly os?: string;
   readonly error?: string;
 }
@@ -140,11 +137,9 @@ function parseInfo(text: string): Info {
   };
   const errors = isRecord(json) && Array.isArray(json.ServerErrors) ? json.ServerErrors.join('; ') : undefined;
   const version = at('ServerVersion') ?? at('version', 'Version');
-  const cgroup = at('CgroupVersion') ?? at('host', 'cgroupVersion');
   const os = at('OSType') ?? at('host', 'os');
   return {
     ...(version === undefined ? {} : { version }),
-    ...(cgroup === undefined ? {} : { cgroup }),
     ...(os === undefined ? {} : { os }),
     ...(errors ? { error: errors } : {}),
   };

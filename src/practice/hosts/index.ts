@@ -29,7 +29,7 @@ const NOTHING: DesiredHosts = { networks: [], instances: [], databases: [], load
 /**
  * Practice hosts as containers of Docker or Podman. Containers and networks carry the label `cloudspace.practice` with a hash of the
  * folder's path, so that they are found again after a crash; what is no longer desired is removed, with its volumes. The images stay: a
- * cache that the next practice starts from (`docker image rm` of the `cloudspace-practice` images frees about 500 MB).
+ * cache that the next practice starts from (`docker image rm` of the `cloudspace-practice` images frees about 700 MB).
  * Throws an Error with the reason when there is no engine that answers.
  */
 export async function containerHosts(options: ContainerHostsOptions): Promise<Hosts> {

@@ -1,6 +1,6 @@
 import { renderFirewall } from './firewall.ts';
 import type { Machine } from './machine.ts';
-import { BOOTED_FILE, FIREWALL_FILE, KEYS_FILE } from './paths.ts';
+import { BOOT_PROGRAM, BOOTED_FILE, FIREWALL_FILE, KEYS_FILE } from './paths.ts';
 import type { DesiredInstance } from './types.ts';
 
 /**
@@ -26,7 +26,7 @@ export function instanceMachine(instance: DesiredInstance, gateway: string): Mac
     systemd: true,
     volumes: ['/var/lib/docker'],
     stopSignal: 'SIGRTMIN+3',
-    command: ['/sbin/init'],
+    command: [BOOT_PROGRAM],
     files: [
       {
         path: FIREWALL_FILE,

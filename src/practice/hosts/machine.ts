@@ -130,16 +130,14 @@ export interface CreateOptions {
 
 /**
  * The words of `docker create` for a machine. Nothing secret is among them: files are copied into the container afterwards.
- * systemd needs SYS_ADMIN, its mount and key calls (seccomp), fresh /run and /tmp, and its cgroup; /var/lib/docker is a volume so that
- * overlay2 works for containers that a host runs itself. CAP_SYS_RESOURCE and with it --privileged are left out: not every machine has it.
+ * systemd needs SYS_ADMIN, its mount and key calls (seccomp), fresh /run and /tmp, and control groups of its own: a private namespace,
+ * made writable at boot, keeps what a host's own containers leave behind inside the host's group. /var/lib/docker is a volume so that
+ * overlay2 works for those. CAP_SYS_RESOURCE and with it --privileged are left out: not every machine has it.
  */
 export function createArguments(machine: Machine, options: CreateOptions): string[] {
   const { engine, practice } = options;
   const label = (name: string, value: string) => ['--label', `${name}=${value}`];
-  const cgroup =
-    engine.command === 'podman'
-      ? ['--systemd=always']
-      : ['-v', '/sys/fs/cgroup:/sys/fs/cgroup:rw', ...(engine.cgroupVersion === 2 ? ['--cgroupns=host'] : [])];
+  const cgroup = engine.command === 'podman' ? '--systemd=always' : '--cgroupns=private';
   return [
     'create',
     ...['--name', containerName(machine, practice)],
@@ -157,7 +155,7 @@ export function createArguments(machine: Machine, options: CreateOptions): strin
       ? [
           ...['-t', '-e', 'container=docker', '--cap-add', 'SYS_ADMIN'],
           ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
-          ...['--tmpfs', '/run', '--tmpfs', '/tmp:exec,mode=1777', ...cgroup],
+          ...['--tmpfs', '/run', '--tmpfs', '/tmp:exec,mode=1777', cgroup],
         ]
       : []),
     options.image,

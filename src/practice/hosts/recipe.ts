@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AptSettings } from './apt.ts';
-import { BOOTED_FILE, FIREWALL_FILE, KEYS_FILE, SETTINGS_DIR } from './paths.ts';
+import { BOOT_PROGRAM, BOOTED_FILE, FIREWALL_FILE, KEYS_FILE, SETTINGS_DIR } from './paths.ts';
 import type { ContainerFile } from './tar.ts';
 
 export type Variant = 'base' | 'postgres' | 'haproxy';
@@ -79,6 +79,16 @@ mkdir -p ${BOOTED_FILE.slice(0, BOOTED_FILE.lastIndexOf('/'))}
 touch ${BOOTED_FILE}
 `;
 
+// The engine mounts the container's control groups read-only. Version 2 takes a remount of the file system, version 1 of the mount only.
+const BOOT = `#!/bin/sh
+while read -r _ target type _; do
+  case $type in
+    cgroup | cgroup2) mount -o remount,rw "$target" 2>/dev/null || mount -o remount,rw,bind "$target" ;;
+  esac
+done < /proc/mounts
+exec /sbin/init
+`;
+
 const SUDOERS = 'admin ALL=(ALL) NOPASSWD:ALL\n';
 
 const SETUP_FILE = '/cloudspace-setup.sh';
@@ -120,6 +130,7 @@ useradd --create-home --shell /bin/bash --groups sudo,adm admin
 passwd --lock root
 echo LANG=C.UTF-8 > /etc/default/locale
 install -m 0440 /cloudspace-sudoers /etc/sudoers.d/90-cloudspace
+install -m 0755 /cloudspace-boot ${BOOT_PROGRAM}
 install -m 0755 /cloudspace-first-boot /usr/local/sbin/cloudspace-first-boot
 install -m 0644 /cloudspace-firewall.service /etc/systemd/system/cloudspace-firewall.service
 install -m 0644 /cloudspace-init.service /etc/systemd/system/cloudspace-init.service
@@ -134,6 +145,7 @@ rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt /cl
   const files: ContainerFile[] = [
     { path: SETUP_FILE, text: script, mode: 0o700 },
     { path: '/cloudspace-sudoers', text: SUDOERS },
+    { path: '/cloudspace-boot', text: BOOT },
     { path: '/cloudspace-first-boot', text: FIRST_BOOT },
     { path: '/cloudspace-firewall.service', text: FIREWALL_UNIT },
     { path: '/cloudspace-init.service', text: INIT_UNIT },
