@@ -75,6 +75,7 @@ const COLORS = {
   90: '#8b949e',
 };
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
 const SGR = /(\u001b\[[0-9;]*m)/;
 
 /** A line with SGR escapes as runs of equal style. */

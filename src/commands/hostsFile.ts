@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SshOptions } from '../ansible/sshConfig.ts';
 import type { Host } from '../ansible/types.ts';
 import { writeAtomically } from '../engine/files.ts';
+import type { State } from '../engine/journal.ts';
 import { usageError } from '../engine/types.ts';
 
 /**
@@ -30,4 +32,10 @@ export async function needHosts(dir: string, name: string): Promise<Host[]> {
     'go on with the walkthrough: its second chapter makes the first host',
     'NoHosts',
   );
+}
+
+/** How ssh authenticates: with the key that was chosen at login, from its file or from the agent. */
+export function sshOptions(name: string, state: Pick<State, 'answers'>): SshOptions {
+  const { identityFile } = state.answers;
+  return typeof identityFile === 'string' ? { name, useAgent: false, identityFile } : { name, useAgent: true };
 }

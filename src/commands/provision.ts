@@ -15,7 +15,7 @@ import { CloudspaceError, type Event, type Output, type Play } from '../engine/t
 import type { Config } from '../steps/config.ts';
 import { DATABASE_NAME } from '../steps/controller.ts';
 import { hostsOf } from '../steps/hosts.ts';
-import { writeHosts } from './hostsFile.ts';
+import { sshOptions, writeHosts } from './hostsFile.ts';
 
 export interface ProvisionOptions {
   readonly config: Config;
@@ -26,7 +26,6 @@ export interface ProvisionOptions {
   readonly vault: Vault;
   readonly outputs: ReadonlyMap<string, Output>;
   readonly practice: boolean;
-  readonly identityFile: string | undefined;
   /** where this machine reaches an address's port (practice); undefined: at the address itself */
   readonly reach: (address: string, port: number) => { host: string; port: number } | undefined;
   readonly pace: number;
@@ -122,15 +121,11 @@ async function reachableHosts({ config, outputs, journal, reach }: ProvisionOpti
 
 /** hosts.json, ssh_config, known_hosts and the inventory, for our own ssh and for the person's. Gives the paths. */
 async function writeHostFiles(
-  { config, dir, identityFile }: ProvisionOptions,
+  { config, dir, journal }: ProvisionOptions,
   hosts: readonly Host[],
 ): Promise<{ inventory: string; sshConfig: string }> {
   await writeHosts(dir, hosts);
-  const { sshConfig } = await writeSshFiles(dir, hosts, {
-    name: config.name,
-    useAgent: identityFile === undefined,
-    ...(identityFile === undefined ? {} : { identityFile }),
-  });
+  const { sshConfig } = await writeSshFiles(dir, hosts, sshOptions(config.name, journal.state));
   return { inventory: await writeInventory(dir, hosts, { sshConfig }), sshConfig };
 }
 

@@ -1,14 +1,14 @@
-import { join } from 'node:path';
 import { execa } from 'execa';
+import { writeSshFiles } from '../ansible/sshConfig.ts';
 import { usageError } from '../engine/types.ts';
-import { needHosts } from './hostsFile.ts';
+import { needHosts, sshOptions } from './hostsFile.ts';
 import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 
 /** `cloudspace ssh HOST [-- CMD]`: OpenSSH with our ssh_config, so through the bastion and with pinned host keys. Its exit code is ours. */
 export async function run(context: Context): Promise<number> {
   const [host = '', ...command] = context.args;
-  const { dir, name } = await locateExisting(context);
+  const { dir, name, state } = await locateExisting(context);
   const hosts = await needHosts(dir, name);
   if (!hosts.some((known) => known.name === host))
     throw usageError(
@@ -16,15 +16,13 @@ export async function run(context: Context): Promise<number> {
       `the hosts are: ${hosts.map((known) => known.name).join(', ')}`,
       'NoSuchHost',
     );
+  // Written anew each time: the folder of shared connections is under /tmp, and goes away.
+  const { sshConfig } = await writeSshFiles(dir, hosts, sshOptions(name, state));
   const words = command[0] === '--' ? command.slice(1) : command;
-  const result = await execa(
-    'ssh',
-    ['-F', join(dir, 'ssh_config'), host, ...(words.length > 0 ? ['--', ...words] : [])],
-    {
-      stdio: 'inherit',
-      reject: false,
-    },
-  );
+  const result = await execa('ssh', ['-F', sshConfig, host, ...(words.length > 0 ? ['--', ...words] : [])], {
+    stdio: 'inherit',
+    reject: false,
+  });
   if (result.exitCode === undefined)
     throw usageError('cannot start ssh', 'install OpenSSH: cloudspace doctor --fix', 'NoSsh');
   return result.exitCode;

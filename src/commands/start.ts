@@ -83,7 +83,6 @@ export async function start(
       vault: session.vault,
       outputs: run.outputs,
       practice: how.practice,
-      identityFile: answers.identityFile,
       reach: (address, port) => session.practice?.reach(address, port),
       pace: session.pace,
       notify: (event) => ui.notify(event),
