@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { ROOT_CREDENTIALS } from './aws/credentials.ts';
+import { desiredHosts, hostBehind, hostsSync } from './aws/desired.ts';
 import type { Clock } from './aws/operation.ts';
 import { makeServer } from './aws/server.ts';
 import { openWorld } from './aws/world.ts';
@@ -17,13 +18,15 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
     passed: (since, seconds) => Date.now() >= since + (seconds * 1000) / speed,
   };
   const store = openWorld(dir);
+  const toHosts = hostsSync(hosts);
+  const sync = () => toHosts(() => desiredHosts(store.world, { clock, hosts }));
   const requests: RequestRecord[] = [];
   const server = makeServer({
     store,
     clock,
     hosts,
     latency,
-    changed: () => undefined,
+    changed: sync,
     log: (record) => {
       requests.push(record);
       options.log?.(record);
@@ -33,11 +36,16 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
+  // The hosts may have been away, or may have been killed half way.
+  sync();
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     credentials: ROOT_CREDENTIALS,
     requests,
-    reach: () => undefined,
+    reach(address, at) {
+      const id = hostBehind(store.world, { clock, hosts }, address);
+      return id === undefined ? undefined : hosts?.reach(id, at);
+    },
     close: async () => {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -36,6 +36,9 @@ export interface Context {
   considered(): void;
 }
 
+const READS = /^(Describe|Get|List|AssumeRole)/;
+const SESSIONS = /^(AssumeRole|GetSessionToken)/;
+
 interface AnyCommand {
   readonly input: object;
   resolveMiddleware(...parameters: never[]): (...parameters: never[]) => Promise<{ output: unknown }>;
@@ -46,7 +49,10 @@ type OutputOf<C> = C extends { resolveMiddleware(...p: never[]): (...p: never[])
 
 export interface Operation {
   readonly name: string;
+  /** changes the caller's resources */
   readonly mutating: boolean;
+  /** its effect is saved: mutations, and the start of sessions */
+  readonly saved: boolean;
   readonly input: SchemaRef;
   readonly output: SchemaRef;
   readonly handle: (input: Record<string, unknown>, context: Context) => object | Promise<object>;
@@ -65,7 +71,8 @@ export function on<C extends AnyCommand>(
   const [, , name, , input, output] = schema as [9, string, string, unknown, SchemaRef, SchemaRef];
   return {
     name,
-    mutating: !/^(Describe|Get|List)/.test(name),
+    mutating: !READS.test(name),
+    saved: !READS.test(name) || SESSIONS.test(name),
     input,
     output,
     handle: handler as unknown as Operation['handle'],

@@ -129,7 +129,7 @@ async function run(
     sweep({ ...context, region: regionOf(world, context.account, context.regionName) });
   });
   if (swept.changed) options.changed();
-  if (!operation.mutating) {
+  if (!operation.saved) {
     const { world } = store;
     const region = regionOf(world, context.account, context.regionName);
     const output = await operation.handle(watched, { ...context, world, region });
@@ -139,7 +139,7 @@ async function run(
   const { result, changed } = store.transact((world) => {
     const region = regionOf(world, context.account, context.regionName);
     const output = operation.handle(watched, { ...context, world, region });
-    if (output instanceof Promise) throw new Error(`${operation.name} mutates and must be synchronous`);
+    if (output instanceof Promise) throw new Error(`${operation.name} is saved and must be synchronous`);
     refuseUnread(operation, input, unread);
     return output;
   });
@@ -167,10 +167,10 @@ function refuseUnread(operation: Operation, input: Record<string, unknown>, unre
   );
 }
 
-/** `false`, nothing, and structures of these ask for nothing. */
+/** `false`, 0, nothing, and structures of these ask for nothing. */
 function asks(value: unknown): boolean {
   if (typeof value === 'object' && value !== null) return Object.values(value).some(asks);
-  return value !== undefined && value !== false && value !== '';
+  return value !== undefined && value !== false && value !== '' && value !== 0;
 }
 
 function unknownOperation(name: string): AwsError {

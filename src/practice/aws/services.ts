@@ -23,6 +23,13 @@ import { elbTagOperations } from './elbv2/tags.ts';
 import { targetGroupOperations } from './elbv2/targetGroups.ts';
 import { sweepTargets, targetOperations } from './elbv2/targets.ts';
 import type { Context, Operation } from './operation.ts';
+import { changeDatabaseOperations } from './rds/changeInstance.ts';
+import { createDatabaseOperations } from './rds/createInstance.ts';
+import { engineOperations } from './rds/engines.ts';
+import { databaseOperations, sweepDatabases } from './rds/instances.ts';
+import { snapshotOperations } from './rds/snapshots.ts';
+import { subnetGroupOperations } from './rds/subnetGroups.ts';
+import { rdsTagOperations } from './rds/tags.ts';
 import { stsOperations } from './sts.ts';
 
 export interface Service extends Dialect {
@@ -62,6 +69,15 @@ export const services: Readonly<Record<string, Service>> = {
     ...listenerOperations,
     ...elbTagOperations,
   ]),
+  rds: service(false, 'http://rds.amazonaws.com/doc/2014-10-31/', [
+    ...engineOperations,
+    ...subnetGroupOperations,
+    ...createDatabaseOperations,
+    ...databaseOperations,
+    ...changeDatabaseOperations,
+    ...snapshotOperations,
+    ...rdsTagOperations,
+  ]),
   sts: service(false, 'https://sts.amazonaws.com/doc/2011-06-15/', stsOperations),
 };
 
@@ -71,4 +87,5 @@ export function sweep(context: Pick<Context, 'region' | 'clock' | 'hosts'>): voi
   sweepNatGateways(context);
   sweepLoadBalancers(context);
   sweepTargets(context);
+  sweepDatabases(context);
 }

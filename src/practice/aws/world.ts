@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { Ec2Records } from './ec2/records.ts';
 import type { ElbRecords } from './elbv2/records.ts';
+import type { RdsRecords } from './rds/records.ts';
 
 export type Tags = Record<string, string>;
 
@@ -20,7 +21,7 @@ export interface Session {
 }
 
 /** One account's resources in one region. Tags are keyed by resource id or ARN. */
-export interface RegionWorld extends Ec2Records, ElbRecords {
+export interface RegionWorld extends Ec2Records, ElbRecords, RdsRecords {
   readonly name: string;
   readonly account: string;
   readonly tags: Record<string, Tags>;
@@ -38,7 +39,12 @@ export interface World {
 /** The resources of an account in a region; made empty at first use. */
 export function regionOf(world: World, account: string, name: string): RegionWorld {
   const key = `${account}/${name}`;
-  world.regions[key] ??= {
+  world.regions[key] ??= emptyRegion(account, name);
+  return world.regions[key];
+}
+
+function emptyRegion(account: string, name: string): RegionWorld {
+  return {
     name,
     account,
     tags: {},
@@ -58,8 +64,10 @@ export function regionOf(world: World, account: string, name: string): RegionWor
     loadBalancers: {},
     targetGroups: {},
     listeners: {},
+    dbSubnetGroups: {},
+    dbInstances: {},
+    dbSnapshots: {},
   };
-  return world.regions[key];
 }
 
 export interface Store {
@@ -125,6 +133,10 @@ function parse(text: string, file: string): World {
     throw new Error(
       `the practice world ${file} has version ${world?.version}, this program reads version 1: use the program that wrote it, or delete the file`,
     );
+  }
+  // Worlds saved before a kind of resource was there get its empty collection.
+  for (const [key, region] of Object.entries(world.regions)) {
+    world.regions[key] = { ...emptyRegion(region.account, region.name), ...region };
   }
   return world;
 }

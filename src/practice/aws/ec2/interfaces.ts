@@ -20,6 +20,9 @@ export const RESERVED_LAST = 1;
 /** As the API spells them; the SDK's type lists some of them in another spelling. */
 type InterfaceType = 'interface' | 'nat_gateway' | 'network_load_balancer';
 
+/** What the description of network interfaces depends on. */
+export type InterfaceContext = Pick<Context, 'region' | 'clock' | 'hosts'>;
+
 interface Owner {
   readonly interface: Interface;
   readonly type: InterfaceType;
@@ -35,7 +38,7 @@ interface Owner {
 }
 
 /** Everything that holds a network interface now. */
-function owners(context: Context): Owner[] {
+function owners(context: InterfaceContext): Owner[] {
   const { region, clock } = context;
   const instances = Object.values(region.instances)
     .filter((instance) => instanceState(instance, context) !== 'terminated')
@@ -70,7 +73,14 @@ function owners(context: Context): Owner[] {
         ...(zone.publicIp ? { publicIp: zone.publicIp } : {}),
       })),
     );
-  return [...instances, ...natGateways, ...loadBalancers];
+  const databases = Object.values(region.dbInstances).map((database) => ({
+    interface: database.interface,
+    type: 'interface' as const,
+    description: 'RDSNetworkInterface',
+    requesterManaged: true,
+    requesterId: 'amazon-rds',
+  }));
+  return [...instances, ...natGateways, ...loadBalancers, ...databases];
 }
 
 export function privateDnsName(ip: string, regionName: string): string {
@@ -93,11 +103,11 @@ export function macAddress(id: string): string {
 }
 
 /** Every network interface of the region, as DescribeNetworkInterfaces shows it. */
-export function networkInterfaces(context: Context) {
+export function networkInterfaces(context: InterfaceContext) {
   return owners(context).map((owner) => describeInterface(context, owner));
 }
 
-function describeInterface({ region, account }: Context, owner: Owner) {
+function describeInterface({ region }: InterfaceContext, owner: Owner) {
   const { id, subnetId, privateIp, groups } = owner.interface;
   const subnet = find(region.subnets, subnetId, 'subnet');
   const vpc = find(region.vpcs, subnet.vpcId, 'vpc');
@@ -107,7 +117,7 @@ function describeInterface({ region, account }: Context, owner: Owner) {
     ? {
         PublicIp: publicIp,
         PublicDnsName: vpc.dnsHostnames ? publicDnsName(publicIp, region.name) : '',
-        IpOwnerId: elastic ? account : 'amazon',
+        IpOwnerId: elastic ? region.account : 'amazon',
         ...(elastic ? { AllocationId: elastic.id, AssociationId: elastic.association?.id } : {}),
       }
     : undefined;
@@ -120,7 +130,7 @@ function describeInterface({ region, account }: Context, owner: Owner) {
     VpcId: subnet.vpcId,
     SubnetId: subnetId,
     AvailabilityZone: subnet.zone,
-    OwnerId: account,
+    OwnerId: region.account,
     RequesterManaged: owner.requesterManaged,
     ...(owner.requesterId ? { RequesterId: owner.requesterId } : {}),
     MacAddress: macAddress(id),
@@ -138,7 +148,7 @@ function describeInterface({ region, account }: Context, owner: Owner) {
       DeleteOnTermination: owner.deleteOnTermination ?? false,
       DeviceIndex: owner.type === 'nat_gateway' || owner.instanceId ? 0 : 1,
       NetworkCardIndex: 0,
-      InstanceOwnerId: owner.instanceId ? account : 'amazon-aws',
+      InstanceOwnerId: owner.instanceId ? region.account : 'amazon-aws',
       ...(owner.instanceId ? { InstanceId: owner.instanceId } : {}),
       ...(owner.attachedAt ? { AttachTime: new Date(owner.attachedAt) } : {}),
       Status: 'attached' as const,

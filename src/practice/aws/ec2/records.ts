@@ -149,6 +149,8 @@ export interface Instance {
   publicIp?: string;
   readonly publicOnLaunch: boolean;
   readonly keyName?: string;
+  /** the key pair's public key at launch: deleting the key pair later does not take it from the host */
+  readonly publicKey?: string;
   /** base64 */
   readonly userData?: string;
   readonly metadata: MetadataOptions;

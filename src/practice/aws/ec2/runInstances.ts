@@ -118,7 +118,7 @@ export const runInstancesOperations = [
     }
     checkGroups(region, place.groups, subnet.vpcId, subnet.id);
     const groups = place.groups.length ? place.groups : [defaultGroupOf(region, subnet.vpcId)];
-    if (KeyName !== undefined) find(region.keyPairs, KeyName, 'keyPair');
+    const key = KeyName === undefined ? undefined : find(region.keyPairs, KeyName, 'keyPair');
     if (place.privateIp !== undefined && MaxCount > 1) {
       throw new AwsError('InvalidParameterCombination', 'Multiple instances cannot have the same private IP address');
     }
@@ -149,7 +149,7 @@ export const runInstancesOperations = [
         interface: eni,
         ...(publicIp ? { publicIp } : {}),
         publicOnLaunch,
-        ...(KeyName === undefined ? {} : { keyName: KeyName }),
+        ...(key ? { keyName: key.name, publicKey: key.publicKey } : {}),
         ...(input.UserData === undefined ? {} : { userData: input.UserData }),
         metadata: metadataOptions(input.MetadataOptions),
         monitoring: input.Monitoring?.Enabled ?? false,
