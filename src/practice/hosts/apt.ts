@@ -51,10 +51,10 @@ export function sourceUris(text: string): string[] {
   return uris.filter((uri) => /^https?:/.test(uri)).map((uri) => uri.replace(/\/+$/, ''));
 }
 
-/** Of `apt-config dump` what decides whether a download works: the rest is this machine's taste. */
+/** Of `apt-config dump` what decides whether a download works: the rest is this machine's taste, or names files of this machine. */
 export function usefulSettings(dump: string): string[] {
   const wanted =
-    /^Acquire::(https?::Proxy(::\S+)?|https::(CaInfo|Verify-Peer|Verify-Host)|Check-Valid-Until|Check-Date|Max-FutureTime) "/;
+    /^Acquire::(https?::Proxy(::\S+)?|https::(Verify-Peer|Verify-Host)|Check-Valid-Until|Check-Date|Max-FutureTime) "/;
   return dump.split('\n').filter((line) => wanted.test(line) && !line.endsWith('"";'));
 }
 

@@ -37,12 +37,17 @@ export class ImageError extends Error {
 }
 
 const REGISTRY = 'https://registry-1.docker.io/v2/';
+/** Milliseconds until a build that failed is tried again. */
+const RETRY_AFTER = 30_000;
+/** Milliseconds between two reports of a build: hundreds of packages pass by. */
+const REPORT_EVERY = 300;
 const DEBIAN_IMAGE = 'debian:12';
 
 /**
  * Practice images of this machine. They are built once, are named by a hash of everything that goes into them (`cloudspace-practice:base-…`)
  * and stay when a practice is destroyed: they are a cache. `get` builds what is missing and shares one build between callers;
- * it throws when it cannot be built, and tries anew at the next call.
+ * it throws ImageError when it cannot be built, and tries anew half a minute later at the
+ * earliest: each change of the practice world asks again.
  */
 export function images(options: ImageOptions): Images {
   const builds = new Map<Variant, Promise<string>>();
@@ -53,7 +58,7 @@ export function images(options: ImageOptions): Images {
     if (known) return known;
     const build = make(variant);
     builds.set(variant, build);
-    build.catch(() => builds.delete(variant));
+    build.catch(() => setTimeout(() => builds.delete(variant), RETRY_AFTER).unref());
     return build;
   };
   const make = async (variant: Variant): Promise<string> => {
@@ -63,8 +68,12 @@ export function images(options: ImageOptions): Images {
     if (await exists(options.run, tag)) return tag;
     const below = variant === 'base' ? undefined : await get('base');
     const started = Date.now();
-    const say = (text: string, status: Progress['status'] = 'going') =>
+    let reported = 0;
+    const say = (text: string, status: Progress['status'] = 'going') => {
+      if (status === 'going' && Date.now() - reported < REPORT_EVERY) return;
+      reported = Date.now();
       options.onProgress({ key: `image-${variant}`, text, status });
+    };
     try {
       say(
         variant === 'base'

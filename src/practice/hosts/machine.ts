@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Engine } from './engine.ts';
+import { SETTINGS_DIR } from './paths.ts';
 import type { Variant } from './recipe.ts';
 import type { ContainerFile } from './tar.ts';
 
@@ -168,11 +169,18 @@ function containerName(machine: Machine, practice: string): string {
   return `${safe(machine.name) || 'host'}-${hash(machine.id).slice(0, 4)}-${practice.slice(0, 6)}`;
 }
 
-/** Unpacks the files from standard input and runs the machine's commands; ends with an error after `seconds`. */
+/**
+ * Unpacks the files from standard input and runs the machine's commands; ends with an error after `seconds`. Each file is replaced in one
+ * step: the host may be reading it, and a script whose caller was killed may still be at work.
+ */
 export function applyScript(machine: Machine, seconds: number): string {
+  const staging = `${SETTINGS_DIR}/.new.$$`;
   return [
     'set -eu',
-    'tar -xf - -C /',
+    `mkdir -m 0700 ${staging}`,
+    `trap 'rm -rf ${staging}' EXIT`,
+    `tar -xf - -C ${staging}`,
+    ...machine.files.map(({ path }) => `mv -f ${staging}${path} ${path}`),
     `tries=${seconds * 5}`,
     'wait_a_little() { tries=$((tries - 1)); [ "$tries" -gt 0 ] || { echo "not ready after waiting" >&2; exit 1; }; sleep 0.2; }',
     ...machine.apply,

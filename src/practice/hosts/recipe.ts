@@ -119,13 +119,15 @@ chmod 0700 ${SETTINGS_DIR}
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/cloudspace-build
+if ls /cloudspace-ca-*.crt >/dev/null 2>&1; then
+  mkdir -p /usr/local/share/ca-certificates
+  for file in /cloudspace-ca-*.crt; do mv "$file" "/usr/local/share/ca-certificates/\${file#/cloudspace-ca-}"; done
+  # Where the package is still missing its installation does this.
+  if command -v update-ca-certificates >/dev/null; then update-ca-certificates; fi
+fi
 apt-get -q update
 apt-get -q -y -o Dpkg::Options::=--force-confold dist-upgrade
 apt-get -q -y --no-install-recommends install ${BASE_PACKAGES}
-if ls /cloudspace-ca-*.crt >/dev/null 2>&1; then
-  for file in /cloudspace-ca-*.crt; do mv "$file" "/usr/local/share/ca-certificates/\${file#/cloudspace-ca-}"; done
-  update-ca-certificates
-fi
 useradd --create-home --shell /bin/bash --groups sudo,adm admin
 passwd --lock root
 echo LANG=C.UTF-8 > /etc/default/locale
