@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { COMMANDS, type CommandSpec, type Options } from './commands/index.ts';
@@ -24,6 +25,8 @@ const program = new Command('cloudspace')
   );
 
 const interrupt = new AbortController();
+// Every wait listens to it, and a walk waits for many things at once.
+setMaxListeners(0, interrupt.signal);
 let exitCode = 0;
 
 for (const spec of COMMANDS) program.addCommand(build(spec), { isDefault: spec.default === true });

@@ -1,8 +1,9 @@
 import { startRun } from '../engine/apply.ts';
 import { newState, openJournal } from '../engine/journal.ts';
-import { CHAPTERS, type ChapterId, usageError } from '../engine/types.ts';
+import { CHAPTERS, type ChapterId, type Event, usageError } from '../engine/types.ts';
 import { walk } from '../steps/index.ts';
 import { checkFlags, collectAnswers } from './answers.ts';
+import { chapterOrder } from './chapterOrder.ts';
 import type { Context } from './index.ts';
 import { explain, offerProfile, roleChooser, settled } from './login.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
@@ -62,15 +63,19 @@ export async function start(
     if (until === 'login') return 0;
 
     const list = walk(config);
+    const order = chapterOrder((event) => ui.notify(event), list.chapterOf);
+    // A machine gets events as they happen; who reads along is asked before anything of a chapter begins.
+    const notify = interactive || options.json ? (event: Event) => ui.notify(event) : order.notify;
     const run = await startRun({
       cloud: session.aws,
       name,
       resources: list.resources,
       chapterOf: list.chapterOf,
       journal,
-      notify: (event) => ui.notify(event),
+      notify,
       signal,
       pace: session.pace,
+      durations: how.practice ? 1 / session.settings.speed : 1,
       secrets: (names) => generateSecrets(session, names),
       ...(answers.provision === 'ansible' ? { play: (play) => provision(play) } : {}),
     });
@@ -85,10 +90,20 @@ export async function start(
       practice: how.practice,
       reach: (address, port) => session.practice?.reach(address, port),
       pace: session.pace,
-      notify: (event) => ui.notify(event),
+      notify,
       signal,
     });
-    const outcome = await walkthrough({ config, walk: list, run, journal, ui, signal, until, interactive });
+    const outcome = await walkthrough({
+      config,
+      walk: list,
+      run,
+      journal,
+      ui,
+      signal,
+      until,
+      interactive,
+      open: order.open,
+    });
     const again = how.practice ? 'cloudspace practice' : 'cloudspace start';
     if (outcome === 'saved') {
       ui.notify({

@@ -22,6 +22,8 @@ export interface WalkthroughOptions {
   readonly until: ChapterId;
   /** asks after each step; without it everything starts at once and only the report keeps the chapters' order */
   readonly interactive: boolean;
+  /** lets a chapter's events through (unattended) */
+  readonly open: (chapter: ChapterId) => void;
 }
 
 /** How the walk ended: through, or left by the person with everything saved. */
@@ -45,6 +47,7 @@ async function unattended(options: WalkthroughOptions, chapters: readonly WalkCh
   let failure: unknown;
   for (const one of chapters) {
     chapterEvent(options, one, 'started');
+    options.open(one.chapter.id);
     try {
       await run.do(actionsOf(one));
       await journal.update((state) => {

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly concurrency?: number;
   /** scales every wait between polls; 1 for AWS */
   readonly pace: number;
+  /** scales the typical durations that are shown: practice is faster than AWS; default 1 */
+  readonly durations?: number;
   /** runs an Ansible play; undefined: plays are skipped, and say so */
   readonly play?: (play: Play) => Promise<void>;
   /** generates the named secrets that are missing */
@@ -297,7 +299,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
     status: Extract<Event, { type: 'resource' }>['status'],
     more: { id?: string; seconds?: number; detail?: string } = {},
   ): void {
-    const typical = resource.kind.seconds === undefined ? {} : { typicalSeconds: resource.kind.seconds };
+    const { seconds } = resource.kind;
+    const typical = seconds === undefined ? {} : { typicalSeconds: Math.ceil(seconds * (options.durations ?? 1)) };
     notify({
       type: 'resource',
       key: resource.key,

@@ -72,10 +72,11 @@ export function createPoller(cloud: unknown, name: string, pace: number, signal:
   };
 }
 
-/** Seconds before the next look: a twentieth of what is typical, growing, between 1 and 15. */
+/** Seconds before the next look: one at once, for what is quick; then a twentieth of what is typical, growing, between 1 and 15. */
 function delay(kind: AnyKind, round: number): number {
+  if (round === 0) return 0.1;
   const first = Math.max(1, Math.min(5, (kind.seconds ?? 10) / 20));
-  return Math.min(15, first * 1.4 ** round);
+  return Math.min(15, first * 1.4 ** (round - 1));
 }
 
 /** Tells the waiter, if there is something to tell; true when it need not wait any longer. */
