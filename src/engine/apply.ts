@@ -349,7 +349,14 @@ export async function startRun(options: RunOptions): Promise<Run> {
         const resource = byKey.get(key);
         if (resource && (await isRejected(node.ready))) failed.push(resource);
       }
-      for (const { key } of failed) nodes.delete(key);
+      // A request whose answer was lost may have arrived: look before anything is sent again.
+      const there = match(resources, await listAll(cloud, kindsOf(resources), name));
+      for (const { key } of failed) {
+        nodes.delete(key);
+        const out = there.get(key);
+        if (out) outputs.set(key, out);
+        else outputs.delete(key);
+      }
       for (const resource of failed) if (!nodes.has(resource.key)) begin(resource);
       for (const [key, play] of plays) if (await isRejected(play)) plays.delete(key);
     },

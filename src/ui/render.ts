@@ -224,12 +224,18 @@ function partsOf(guide: string): { first: string; more: string } {
   return { first: lines.slice(0, at).join('\n').trim(), more: lines.slice(at).join('\n').trim() };
 }
 
+/** An id for people: of an ARN its last part, of an id made of a parent's and the key only the parent's. */
+function shortId(id: string, key: string): string {
+  if (id.startsWith('arn:')) return id.slice(id.lastIndexOf('/') + 1);
+  return id.endsWith(`/${key}`) ? id.slice(0, -key.length - 1) : id;
+}
+
 function resourceLines(event: ResourceEvent, look: Look, live: boolean): string[] {
   const { done, failed, skipped, dot } = symbols(look);
   const { key, id, status, seconds, typicalSeconds } = event;
   const time = seconds === undefined ? '' : ` ${duration(seconds)}`;
   const detail = event.detail === undefined ? '' : clean(event.detail);
-  const name = `${key}${id === undefined ? '' : ` ${id}`}`;
+  const name = `${key}${id === undefined ? '' : ` ${shortId(id, key)}`}`;
   switch (status) {
     case 'creating':
     case 'updating':
