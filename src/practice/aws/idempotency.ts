@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AwsError } from './errors.ts';
 import type { Context } from './operation.ts';
+import type { RegionWorld } from './world.ts';
 
 /**
  * What an earlier request with the same client token made, if it is still there. Throws IdempotentParameterMismatch when that request
@@ -49,4 +50,12 @@ export function canonical(value: unknown): string {
       .join(',')}}`;
   }
   return JSON.stringify(value) ?? 'null';
+}
+
+/** Tokens are forgotten with what they made. */
+export function sweepTokens(region: RegionWorld): void {
+  const { instances, natGateways, routeTables, tokens } = region;
+  for (const [token, { ids }] of Object.entries(tokens)) {
+    if (!ids.some((id) => instances[id] ?? natGateways[id] ?? routeTables[id])) delete tokens[token];
+  }
 }

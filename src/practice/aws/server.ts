@@ -11,7 +11,7 @@ import { fingerprint } from './idempotency.ts';
 import type { Clock, Context, Operation } from './operation.ts';
 import { REGIONS } from './regions.ts';
 import { services, sweep } from './services.ts';
-import { regionOf, type Store } from './world.ts';
+import { readRegion, regionOf, type Store } from './world.ts';
 
 /** Larger than any request the services accept. */
 const MAX_BODY_BYTES = 1_000_000;
@@ -126,12 +126,12 @@ async function run(
   const watched = watch(input, unread);
   const context = { ...caller, considered: () => unread.clear() };
   const swept = store.transact((world) => {
-    sweep({ ...context, region: regionOf(world, context.account, context.regionName) });
+    sweep({ ...context, region: readRegion(world, context.account, context.regionName) });
   });
   if (swept.changed) options.changed();
   if (!operation.saved) {
     const { world } = store;
-    const region = regionOf(world, context.account, context.regionName);
+    const region = readRegion(world, context.account, context.regionName);
     const output = await operation.handle(watched, { ...context, world, region });
     refuseUnread(operation, input, unread);
     return output;

@@ -22,6 +22,7 @@ import { loadBalancerOperations, sweepLoadBalancers } from './elbv2/loadBalancer
 import { elbTagOperations } from './elbv2/tags.ts';
 import { targetGroupOperations } from './elbv2/targetGroups.ts';
 import { sweepTargets, targetOperations } from './elbv2/targets.ts';
+import { sweepTokens } from './idempotency.ts';
 import type { Context, Operation } from './operation.ts';
 import { changeDatabaseOperations } from './rds/changeInstance.ts';
 import { createDatabaseOperations } from './rds/createInstance.ts';
@@ -88,4 +89,5 @@ export function sweep(context: Pick<Context, 'region' | 'clock' | 'hosts'>): voi
   sweepLoadBalancers(context);
   sweepTargets(context);
   sweepDatabases(context);
+  sweepTokens(context.region);
 }

@@ -36,11 +36,16 @@ export interface World {
   readonly regions: Record<string, RegionWorld>;
 }
 
-/** The resources of an account in a region; made empty at first use. */
+/** The resources of an account in a region, to be changed: kept from now on, if they were not there. */
 export function regionOf(world: World, account: string, name: string): RegionWorld {
-  const key = `${account}/${name}`;
-  world.regions[key] ??= emptyRegion(account, name);
-  return world.regions[key];
+  const region = readRegion(world, account, name);
+  world.regions[`${account}/${name}`] = region;
+  return region;
+}
+
+/** The resources of an account in a region, to be read: empty, and not kept, if there are none. */
+export function readRegion(world: World, account: string, name: string): RegionWorld {
+  return world.regions[`${account}/${name}`] ?? emptyRegion(account, name);
 }
 
 function emptyRegion(account: string, name: string): RegionWorld {

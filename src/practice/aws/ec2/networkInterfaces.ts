@@ -13,6 +13,8 @@ export const networkInterfaceOperations = [
     if (unknown.length) throw notFound('networkInterface', unknown);
     const selected = ids.length ? all.filter((one) => ids.includes(one.NetworkInterfaceId)) : all;
     const found = filtered(selected, input.Filters, ec2.NetworkInterface$, {
+      'group-id': 'Groups.GroupId',
+      'group-name': 'Groups.GroupName',
       'addresses.private-ip-address': 'PrivateIpAddresses.PrivateIpAddress',
       'addresses.primary': 'PrivateIpAddresses.Primary',
       'addresses.association.public-ip': 'PrivateIpAddresses.Association.PublicIp',
