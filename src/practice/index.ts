@@ -33,7 +33,13 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
     },
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const taken =
+        cause.code === 'EADDRINUSE'
+          ? `port ${port} on 127.0.0.1 is taken by another program: choose another port, or 0 for any free one`
+          : cause.message;
+      reject(new Error(taken, { cause }));
+    });
     server.listen(port, '127.0.0.1', resolve);
   });
   // The hosts may have been away, or may have been killed half way.

@@ -68,6 +68,9 @@ describe('the server', () => {
       expect((await plain(practice.endpoint, { headers: sign('lambda') })).text).toContain('lambda');
       const body = 'Action=DescribeVpcs&Version=2016-11-15&Nonsense=1';
       expect((await plain(practice.endpoint, { headers: sign('ec2'), body })).text).toContain('UnknownParameter');
+      const query = sign('ec2').authorization.replace(/.*Credential=([^,]+).*/, '$1');
+      const presigned = `Action=DescribeVpcs&X-Amz-Credential=${encodeURIComponent(query)}`;
+      expect((await plain(practice.endpoint, { body: presigned })).status).toBe(403);
       const huge = `Action=DescribeVpcs&Filter.1.Name=${'x'.repeat(1_100_000)}`;
       expect((await plain(practice.endpoint, { headers: sign('ec2'), body: huge })).status).toBe(413);
     });
@@ -114,7 +117,7 @@ describe('the server', () => {
     const dir = mkdtempSync(join(tmpdir(), 'practice-'));
     await expect(startPractice({ dir, speed: 0 })).rejects.toThrow('speed 0 is not above zero');
     const first = await startPractice({ dir });
-    await expect(startPractice({ dir, port: Number(new URL(first.endpoint).port) })).rejects.toThrow('EADDRINUSE');
+    await expect(startPractice({ dir, port: Number(new URL(first.endpoint).port) })).rejects.toThrow('is taken');
     await first.close();
     writeFileSync(join(dir, 'world.json'), '{"version":1');
     await expect(startPractice({ dir })).rejects.toThrow(/world\.json is damaged/);

@@ -22,7 +22,7 @@ export interface Caller {
   readonly callerId: string;
 }
 
-/** What the request says of itself: from the Authorization header, or from the query of a presigned URL. */
+/** What the request's Authorization header says. */
 export interface Scope {
   readonly accessKeyId: string;
   readonly region: string;
@@ -30,13 +30,14 @@ export interface Scope {
   readonly token: string | undefined;
 }
 
-/** Reads the SigV4 credential scope. Undefined when the request is not signed. */
-export function readScope(header: string | undefined, token: string | undefined, query: URLSearchParams) {
-  const credential = /Credential=([^,\s]+)/.exec(header ?? '')?.[1] ?? query.get('X-Amz-Credential') ?? '';
+/**
+ * Reads the SigV4 credential scope. Undefined when the request is not signed. Presigned URLs are not taken: a web page could send a
+ * browser to one, while it cannot set this header.
+ */
+export function readScope(header: string | undefined, token: string | undefined): Scope | undefined {
+  const credential = /Credential=([^,\s]+)/.exec(header ?? '')?.[1] ?? '';
   const [accessKeyId, , region, service] = credential.split('/');
-  if (!accessKeyId || !region || !service) return undefined;
-  const scope: Scope = { accessKeyId, region, service, token: token ?? query.get('X-Amz-Security-Token') ?? undefined };
-  return scope;
+  return accessKeyId && region && service ? { accessKeyId, region, service, token } : undefined;
 }
 
 export function hashToken(token: string): string {

@@ -55,11 +55,7 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
   const url = new URL(request.url ?? '/', 'http://localhost');
   const body = await readBody(request);
   const token = request.headers['x-amz-security-token'];
-  const scope = readScope(
-    request.headers.authorization,
-    typeof token === 'string' ? token : undefined,
-    url.searchParams,
-  );
+  const scope = readScope(request.headers.authorization, typeof token === 'string' ? token : undefined);
   const parameters = body ? new URLSearchParams(body) : url.searchParams;
   const name = parameters.get('Action') ?? '';
   const service = services[scope?.service ?? ''];

@@ -7,7 +7,7 @@ import { type Context, on } from '../operation.ts';
 import { requestedTags, setTags, tagList } from '../tags.ts';
 import { newId, type World } from '../world.ts';
 import { internetGatewayOf } from './gateways.ts';
-import { instanceState } from './instances.ts';
+import { instanceState } from './instanceState.ts';
 import { networkInterfaces } from './interfaces.ts';
 import type { Address } from './records.ts';
 

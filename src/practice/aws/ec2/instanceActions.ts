@@ -2,7 +2,7 @@ import * as ec2 from '@aws-sdk/client-ec2';
 import { AwsError, find, invalid, select } from '../errors.ts';
 import { type Context, on } from '../operation.ts';
 import { freePublicIp } from './addresses.ts';
-import { instanceState, stateOf, terminate } from './instances.ts';
+import { instanceState, stateOf, terminate } from './instanceState.ts';
 import { instanceType } from './instanceTypes.ts';
 import type { Instance } from './records.ts';
 import { checkGroups } from './securityGroups.ts';

@@ -4,12 +4,12 @@
  */
 import type { NetworkInterface } from '@aws-sdk/client-ec2';
 import { formatIp, parseCidr, parseIp, size } from '../cidr.ts';
-import { holdsInterfaces, shortName } from '../elbv2/loadBalancers.ts';
+import { holdsInterfaces, shortName } from '../elbv2/loadBalancerState.ts';
 import { AwsError, find } from '../errors.ts';
 import type { Context } from '../operation.ts';
 import { tagList } from '../tags.ts';
 import { newId, type RegionWorld } from '../world.ts';
-import { instanceState } from './instances.ts';
+import { instanceState } from './instanceState.ts';
 import { holdsInterface } from './natGateways.ts';
 import type { Address, Interface } from './records.ts';
 
@@ -62,7 +62,7 @@ function owners(context: InterfaceContext): Owner[] {
       requesterId: 'amazon-aws',
     }));
   const loadBalancers = Object.values(region.loadBalancers)
-    .filter((balancer) => holdsInterfaces(balancer, clock))
+    .filter((balancer) => holdsInterfaces(balancer, context))
     .flatMap((balancer) =>
       balancer.zones.map((zone) => ({
         interface: zone.interface,

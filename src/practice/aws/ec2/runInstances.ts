@@ -6,7 +6,8 @@ import { requestedTags, setTags } from '../tags.ts';
 import { newId } from '../world.ts';
 import { freePublicIp } from './addresses.ts';
 import { type Image, images } from './images.ts';
-import { describeInstances, instanceState } from './instances.ts';
+import { instanceState } from './instanceState.ts';
+import { describeInstances } from './instances.ts';
 import { instanceType } from './instanceTypes.ts';
 import { newInterface } from './interfaces.ts';
 import type { Instance, Interface, MetadataOptions } from './records.ts';
@@ -155,7 +156,7 @@ export const runInstancesOperations = [
         monitoring: input.Monitoring?.Enabled ?? false,
         ebsOptimized: input.EbsOptimized ?? false,
         sourceDestCheck: true,
-        shutdownBehavior: input.InstanceInitiatedShutdownBehavior ?? 'stop',
+        shutdownBehavior: input.InstanceInitiatedShutdownBehavior || 'stop',
         disableApiTermination: input.DisableApiTermination ?? false,
         disableApiStop: input.DisableApiStop ?? false,
         ...(burstable ? { cpuCredits: credits } : {}),

@@ -19,13 +19,11 @@ import {
   tagsOf,
   validation,
 } from './common.ts';
+import { loadBalancerState } from './loadBalancerState.ts';
 import type { LoadBalancer } from './records.ts';
 
 /** AWS's default quota, "Network Load Balancers per Region". */
 const QUOTA = 50;
-/** Typical seconds until active, and after a deletion until the network interfaces are gone. */
-const SECONDS = { provisioning: 120, interfaces: 60 };
-
 const ATTRIBUTES = {
   'deletion_protection.enabled': 'false',
   'load_balancing.cross_zone.enabled': 'false',
@@ -35,20 +33,8 @@ const ATTRIBUTES = {
   'ipv6.deny_all_igw_traffic': 'false',
   'dns_record.client_routing_policy': 'any_availability_zone',
   'zonal_shift.config.enabled': 'false',
+  'secondary_ips.auto_assigned.per_subnet': '0',
 };
-
-/** Does it still hold its network interfaces? */
-export function holdsInterfaces(balancer: LoadBalancer, clock: Context['clock']): boolean {
-  return balancer.deletedAt === undefined || !clock.passed(balancer.deletedAt, SECONDS.interfaces);
-}
-
-export function loadBalancerState({ clock, hosts }: Pick<Context, 'clock' | 'hosts'>, balancer: LoadBalancer) {
-  const host = hosts?.state(balancer.arn);
-  if (host?.state === 'failed') return { Code: 'failed' as const, Reason: host.reason };
-  const up = host === undefined || host.state === 'running';
-  const active = up && clock.passed(balancer.createdAt, SECONDS.provisioning);
-  return active ? { Code: 'active' as const } : { Code: 'provisioning' as const };
-}
 
 function describe(context: Context, balancer: LoadBalancer) {
   const elastic = (allocationId: string | undefined) =>
@@ -284,20 +270,3 @@ export const loadBalancerOperations = [
     return { CapacityReservationState: [] };
   }),
 ];
-
-/** A deleted load balancer is forgotten when its network interfaces are gone. */
-export function sweepLoadBalancers({ region, clock }: Pick<Context, 'region' | 'clock'>): void {
-  for (const balancer of Object.values(region.loadBalancers)) {
-    if (holdsInterfaces(balancer, clock)) continue;
-    for (const { allocationId } of balancer.zones) {
-      const address = allocationId === undefined ? undefined : region.addresses[allocationId];
-      if (address) delete address.association;
-    }
-    delete region.loadBalancers[balancer.arn];
-  }
-}
-
-/** Identifies a load balancer in its network interfaces' descriptions: `ELB net/NAME/ID`. */
-export function shortName(balancer: LoadBalancer): string {
-  return balancer.arn.slice(balancer.arn.indexOf('net/'));
-}

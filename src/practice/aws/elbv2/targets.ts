@@ -1,10 +1,10 @@
 import * as elb from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { TargetHealth as HostHealth } from '../../hosts/types.ts';
-import { instanceState } from '../ec2/instances.ts';
+import { instanceState } from '../ec2/instanceState.ts';
 import { AwsError } from '../errors.ts';
 import { type Context, on } from '../operation.ts';
 import { targetGroup } from './common.ts';
-import { loadBalancerState } from './loadBalancers.ts';
+import { loadBalancerState } from './loadBalancerState.ts';
 import type { Target, TargetGroup } from './records.ts';
 import { loadBalancersOf } from './targetGroups.ts';
 
