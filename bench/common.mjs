@@ -30,7 +30,7 @@ export async function serve({ dir, latency }) {
     '--state-dir',
     join(dir, 'server'),
   ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const requests = [];
   const lines = createInterface({ input: child.stdout });
   const serving = await new Promise((resolve, reject) => {
@@ -68,7 +68,7 @@ export async function walk(server, dir, more = []) {
     ...more,
   ];
   const started = performance.now();
-  const child = spawn(process.execPath, [cli, 'start', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [cli, 'start', ...args], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   child.stdout.resume();
   let peakKb = 0;
   // The high-water mark of resident memory, as the kernel counts it (proc(5)); Linux only.

@@ -12,7 +12,7 @@ await walkOnce({ dir, latency: 0 });
 const commands = {
   'node -e 0': ['-e', '0'],
   'cloudspace --help': [cli, '--help'],
-  'cloudspace status': [cli, 'status', '--state-dir', dir],
+  'cloudspace status': [cli, 'status', '--state-dir', join(dir, 'state')],
 };
 const times = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
 for (let round = 0; round < ROUNDS; round++) {

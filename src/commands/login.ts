@@ -7,9 +7,9 @@ import type { Session, SessionOptions } from './session.ts';
 /** The prelude's second step, asked once: work in the account of these credentials, or assume a role in another one (the guide's prelude). */
 export function roleChooser({ ui }: Context): NonNullable<SessionOptions['chooseRole']> {
   return async (identity, suggested) => {
-    ui.notify({ type: 'info', text: await guideSection(login.guide, 'Who you are') });
+    ui.notify({ type: 'info', text: await section('Who you are') });
     ui.notify({ type: 'info', text: `You are \`${identity.arn}\`, in account **${identity.account}**.` });
-    ui.notify({ type: 'info', text: await guideSection(login.guide, 'The account you work in') });
+    ui.notify({ type: 'info', text: await section('The account you work in') });
     const { roleArn } = await import('../aws/credentials.ts');
     const choice = await ui.ask({
       kind: 'select',
@@ -47,7 +47,7 @@ export function roleChooser({ ui }: Context): NonNullable<SessionOptions['choose
 /** Offers to write a profile for the role, so that the `aws` CLI and the console work with it too. Nothing in the file is disturbed. */
 export async function offerProfile({ ui }: Context, session: Session): Promise<void> {
   if (session.practice || session.roleArn === undefined || session.state !== undefined) return;
-  ui.notify({ type: 'info', text: await guideSection(login.guide, 'A profile for the role') });
+  ui.notify({ type: 'info', text: await section('A profile for the role') });
   const write = await ui.ask({
     kind: 'confirm',
     id: 'profile',
@@ -72,7 +72,12 @@ export async function offerProfile({ ui }: Context, session: Session): Promise<v
 
 /** The prelude's last two sections, for who reads along. */
 export async function explain({ ui }: Context, heading: 'Region and name' | 'Your SSH key'): Promise<void> {
-  ui.notify({ type: 'info', text: await guideSection(login.guide, heading) });
+  ui.notify({ type: 'info', text: await section(heading) });
+}
+
+/** A section of the prelude without its background ("More"): the prelude has no step that could show details. */
+async function section(heading: string): Promise<string> {
+  return (await guideSection(login.guide, heading)).split(/\n#+ /)[0] ?? '';
 }
 
 /** What was settled, in one paragraph: what everything else is a function of. */
