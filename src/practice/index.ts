@@ -6,6 +6,8 @@ import { makeServer } from './aws/server.ts';
 import { openWorld } from './aws/world.ts';
 import type { Practice, PracticeOptions, RequestRecord } from './types.ts';
 
+const KEPT_REQUESTS = 50_000;
+
 /**
  * Starts the practice cloud: an HTTP server on 127.0.0.1 that speaks AWS's wire protocols over the world kept in `options.dir`.
  * Throws when the world's file is damaged or the port is taken.
@@ -29,6 +31,8 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
     changed: sync,
     log: (record) => {
       requests.push(record);
+      // A server that is left running for days must not keep them all.
+      if (requests.length > KEPT_REQUESTS) requests.shift();
       options.log?.(record);
     },
   });

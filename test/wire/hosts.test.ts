@@ -134,7 +134,7 @@ describe('instances with hosts', () => {
     const later = scriptedHosts();
     const again = await bench({ dir: cloud.dir, hosts: later.hosts });
     expect(later.desired).toEqual([last]);
-    await again.practice.close();
+    await again.end();
   });
 });
 

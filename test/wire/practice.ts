@@ -21,7 +21,9 @@ export interface Bench {
 }
 
 export async function bench(options: Partial<PracticeOptions> = {}): Promise<Bench> {
-  const dir = options.dir ?? join(mkdtempSync(join(tmpdir(), 'practice-')), 'cloud');
+  // One folder deeper than the temporary one: making it is the practice cloud's own work.
+  const top = mkdtempSync(join(tmpdir(), 'practice-'));
+  const dir = options.dir ?? join(top, 'cloud');
   const practice = await startPractice({ speed: Number.POSITIVE_INFINITY, ...options, dir });
   const settings = {
     endpoint: practice.endpoint,
@@ -42,7 +44,7 @@ export async function bench(options: Partial<PracticeOptions> = {}): Promise<Ben
     async end() {
       for (const client of Object.values(clients)) client.destroy();
       await practice.close();
-      rmSync(dir, { recursive: true, force: true });
+      rmSync(top, { recursive: true, force: true });
     },
   };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,6 +123,7 @@ describe('the server', () => {
     await expect(startPractice({ dir })).rejects.toThrow(/world\.json is damaged/);
     writeFileSync(join(dir, 'world.json'), '{"version":99}');
     await expect(startPractice({ dir })).rejects.toThrow(/has version 99/);
+    rmSync(dir, { recursive: true });
   });
 });
 
