@@ -140,7 +140,7 @@ async function offer(
   let failed = false;
   for (;;) {
     const todo = event.makes.some((item) => item.action !== 'keep');
-    const choice = await choose(ui, { todo, failed, canGoBack });
+    const choice = await choose(ui, { title: step.step.title, todo, failed, canGoBack });
     if (choice === 'details') ui.notify({ ...event, details: true });
     else if (choice === 'do' || choice === 'retry') {
       try {
@@ -161,7 +161,10 @@ async function offer(
   }
 }
 
-async function choose(ui: Ui, state: { todo: boolean; failed: boolean; canGoBack: boolean }): Promise<Choice> {
+async function choose(
+  ui: Ui,
+  state: { title: string; todo: boolean; failed: boolean; canGoBack: boolean },
+): Promise<Choice> {
   const first = state.failed
     ? RETRY
     : {
@@ -173,7 +176,11 @@ async function choose(ui: Ui, state: { todo: boolean; failed: boolean; canGoBack
     kind: 'select',
     id: 'step',
     flag: '--yes',
-    message: state.failed ? 'What now?' : state.todo ? 'Do this step?' : 'This step is done. Go on?',
+    message: state.failed
+      ? `${state.title}: what now?`
+      : state.todo
+        ? `${state.title}: do this step?`
+        : `${state.title}: done already. Go on?`,
     default: first.value,
     choices: [
       first,
