@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hash, LABEL } from '../../src/practice/hosts/machine.ts';
 import { cli, folder, type Result } from '../support/cli.ts';
 
 /**
@@ -28,23 +29,22 @@ const events = ({ stdout }: Result): Seen[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Seen);
 
-/** Everything in the engine, as ids: what a practice must leave as it found it. */
-async function inventory(): Promise<Record<string, string[]>> {
-  const list = async (args: readonly string[]) =>
-    (await execa('docker', args, { reject: false })).stdout.split('\n').filter(Boolean).sort();
+/** What this practice has in the engine. Others may practise on this machine at the same time, so only its own things are looked at. */
+async function ours(): Promise<{ containers: string[]; networks: string[] }> {
+  const label = `label=${LABEL.practice}=${hash(join(dir, '.cloudspace', NAME, 'practice', 'hosts'))}`;
   return {
-    containers: await list(['ps', '-aq']),
-    networks: await list(['network', 'ls', '-q']),
-    volumes: await list(['volume', 'ls', '-q']),
+    containers: await docker('ps', '-aq', '--filter', label),
+    networks: await docker('network', 'ls', '-q', '--filter', label),
   };
 }
 
-let before: Record<string, string[]> = {};
+async function docker(...args: string[]): Promise<string[]> {
+  return (await execa('docker', args)).stdout.split('\n').filter(Boolean);
+}
 
 beforeAll(async () => {
   const doctor = await run(['doctor', '--fix', '--yes']);
   expect(doctor.code, doctor.stdout + doctor.stderr).toBe(0);
-  before = await inventory();
 }, 600_000);
 
 afterAll(async () => {
@@ -142,9 +142,16 @@ describe('practice with hosts', () => {
   }, 60_000);
 
   it('destroy leaves the world empty and the engine as it was', async () => {
+    const { containers, networks } = await ours();
+    // Five hosts, the database, the load balancer, in one network.
+    expect([containers.length, networks.length]).toEqual([7, 1]);
+    const volumes = await docker('inspect', '--format', '{{range .Mounts}}{{println .Name}}{{end}}', ...containers);
     const down = await run(['destroy', '--yes', ...base]);
     expect(down.code, down.stdout + down.stderr).toBe(0);
-    expect(await inventory()).toEqual(before);
+    expect(await ours()).toEqual({ containers: [], networks: [] });
+    const left = new Set(await docker('volume', 'ls', '-q'));
+    expect(volumes.length).toBeGreaterThan(5);
+    expect(volumes.filter((volume) => left.has(volume))).toEqual([]);
     const plan = await run(['plan', '--practice', '--json', ...base]);
     expect(new Set(JSON.parse(plan.stdout).resources.map((one: { action: string }) => one.action))).toEqual(
       new Set(['create']),
