@@ -1,4 +1,5 @@
 import type { Run } from '../engine/apply.ts';
+import { fromOutputs, resolveProps } from '../engine/graph.ts';
 import type { Journal } from '../engine/journal.ts';
 import { equalCommand, summarize, usdPerHour } from '../engine/render.ts';
 import { tagsFor } from '../engine/tags.ts';
@@ -208,7 +209,7 @@ async function stepEvent(
     of: one.steps.length,
     guide: await guideSection(one.chapter.guide, step.step.guide),
     makes: step.actions.flatMap(
-      (action): { key: string; label: string; summary: string; action: 'create' | 'keep' | 'run' }[] => {
+      (action): { key: string; label: string; summary: string; action: 'create' | 'keep' | 'change' | 'run' }[] => {
         if ('resource' in action) {
           const { key, kind } = action.resource;
           return [
@@ -216,7 +217,7 @@ async function stepEvent(
               key,
               label: kind.label,
               summary: summarize(action.resource),
-              action: run.outputs.has(key) ? 'keep' : 'create',
+              action: actionOf(action.resource, run.outputs),
             },
           ];
         }
@@ -246,6 +247,13 @@ function commandsOf(
   return resources.map((resource) =>
     equalCommand(resource, outputs, tagsFor(config.name, resource.key, walk.chapterOf(resource.key))),
   );
+}
+
+function actionOf({ key, kind, props }: Resource, outputs: ReadonlyMap<string, Output>): 'create' | 'keep' | 'change' {
+  const out = outputs.get(key);
+  if (!out) return 'create';
+  const resolved = resolveProps(props, fromOutputs(outputs));
+  return kind.update && resolved && (kind.drift?.(resolved, out) ?? []).length > 0 ? 'change' : 'keep';
 }
 
 function missing(step: WalkStep, run: Run, journal: Journal): string[] {
