@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
+    // Generous: a slow machine is no failure, a hang is.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Tests of the wire and the terminal start servers and processes; two at a time fit a small machine.
     maxWorkers: 2,
   },

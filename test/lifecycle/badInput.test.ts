@@ -76,7 +76,8 @@ describe('refused with exit code 2 before anything is created', () => {
     ]);
     expect(stdout + stderr).toContain('127.0.0.1:9');
     expect(code).toBe(2);
-    expect(Date.now() - started).toBeLessThan(10_000);
+    // Seconds, not the minutes that eight attempts with growing waits would take; far above what a busy machine needs.
+    expect(Date.now() - started).toBeLessThan(60_000);
   });
 
   it('no credentials: says where it looked', async () => {
