@@ -85,7 +85,7 @@ describe('connect', () => {
       exitCode: 2,
       message: expect.stringContaining('http://127.0.0.1:9') as string,
     });
-    expect(Date.now() - started).toBeLessThan(3000);
+    expect(Date.now() - started).toBeLessThan(30_000);
   });
 
   it('retries a lost connection once something has answered', async () => {

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import {
   CreateVpcCommand,
   DescribeHostsCommand,
-  DescribeRegionsCommand,
   DescribeVpcsCommand,
   EC2Client,
 } from '@aws-sdk/client-ec2';
