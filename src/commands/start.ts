@@ -83,6 +83,7 @@ export async function start(
       config,
       dir,
       deployment: await deploymentDir(options, answers.saved.deployment),
+      mapping: options.mapping ?? {},
       aws: session.aws,
       journal,
       vault: session.vault,
