@@ -83,6 +83,20 @@ function M.certificate_names(domain)
   return { domain }
 end
 
+--- All names under which certificates for these domains may be found, each once.
+function M.all_certificate_names(domains)
+  local names, seen = {}, {}
+  for _, domain in ipairs(domains) do
+    for _, name in ipairs(M.certificate_names(domain)) do
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
+    end
+  end
+  return names
+end
+
 --- The Host header for the application: the domain that was routed by, with the port that the visitor used.
 function M.host_header(domain, header)
   local port = match(header or "", ":(%d+)$")

@@ -78,7 +78,7 @@ local function read_all(client)
   if not found then
     return nil, err
   end
-  certificates, err = mget(client, "certificate:", domains)
+  certificates, err = mget(client, "certificate:", routes.all_certificate_names(domains))
   if not certificates then
     return nil, err
   end
