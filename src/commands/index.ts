@@ -1,5 +1,6 @@
 import type { Ui } from '../engine/types.ts';
 import type { DeploymentMapping } from './deploymentMapping.ts';
+import { servicesCommand } from './servicesCommands.ts';
 
 /** What a command gets. Its options are those below, in camelCase; flags win over the environment, that over the config file. */
 export interface Context {
@@ -42,6 +43,9 @@ export interface Options {
   app?: string;
   replicas?: string;
   service?: string;
+  plan?: string;
+  parameters?: string;
+  into?: string;
   http?: string;
   follow?: boolean;
   tail?: string;
@@ -266,6 +270,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
     ],
   },
+  servicesCommand(common),
   {
     name: 'destroy',
     summary: 'take everything down again, in reverse; by tag, with or without the state file',
