@@ -72,9 +72,9 @@ export interface Facts {
 
 /**
  * Looks at everything of a Cloudspace: its VPC by the tag `cloudspace:name` (or by its Name, when somebody built it by hand), and all else by being in that VPC.
- * Reads only. Throws what the clients throw.
+ * Reads only. Without `healthKnown` the targets' health is "not asked". Throws what the clients throw.
  */
-export async function gatherFacts(aws: Aws, name: string, account: string): Promise<Facts> {
+export async function gatherFacts(aws: Aws, name: string, account: string, healthKnown = true): Promise<Facts> {
   const vpcs = await vpcsOf(aws, name);
   const [vpc] = vpcs;
   const nothing = {
@@ -98,7 +98,7 @@ export async function gatherFacts(aws: Aws, name: string, account: string): Prom
     aws.ec2.send(new DescribeSecurityGroupsCommand({ Filters: inVpc })),
     instancesOf(aws, inVpc, name),
     databasesOf(aws, vpc.id),
-    loadBalancersOf(aws, vpc.id),
+    loadBalancersOf(aws, vpc.id, healthKnown),
   ]);
   return {
     ...nothing,
@@ -192,7 +192,7 @@ async function databasesOf(aws: Aws, vpcId: string): Promise<Facts['databases']>
     }));
 }
 
-async function loadBalancersOf(aws: Aws, vpcId: string): Promise<Facts['loadBalancers']> {
+async function loadBalancersOf(aws: Aws, vpcId: string, healthKnown: boolean): Promise<Facts['loadBalancers']> {
   const found = await aws.elb.send(new DescribeLoadBalancersCommand({}));
   const mine = (found.LoadBalancers ?? []).filter((one) => one.VpcId === vpcId);
   return Promise.all(
@@ -210,7 +210,7 @@ async function loadBalancersOf(aws: Aws, vpcId: string): Promise<Facts['loadBala
           return (health.TargetHealthDescriptions ?? []).map((target) => ({
             port: group.Port ?? 0,
             id: target.Target?.Id ?? '',
-            health: target.TargetHealth?.State ?? '',
+            health: healthKnown ? (target.TargetHealth?.State ?? '') : 'not asked',
             reason: target.TargetHealth?.Description ?? target.TargetHealth?.Reason ?? '',
           }));
         }),

@@ -38,12 +38,15 @@ export async function runChecks(
   const results: Result[] = [];
   for (const chapter of CHAPTERS.filter((one) => chapters.includes(one))) {
     let why: string | undefined;
+    let waiting = false;
     for (const layer of LAYERS) {
+      // Hosts can be asked while a database is still being made; what a visitor sees needs all of it.
+      if (layer === 'http' && waiting) why ??= 'something before it is still on its way';
       const mine = questions.filter((question) => question.chapter === chapter && question.layer === layer);
       const found = await Promise.all(mine.map((question) => answer(question, why, notify, patience)));
       results.push(...found);
       if (found.some(({ status }) => status === 'failed')) why ??= `broken before it, at "${LAYER_TITLES[layer]}"`;
-      else if (found.some(({ pending }) => pending)) why ??= 'something before it is still on its way';
+      else if (found.some(({ pending }) => pending)) waiting = true;
     }
   }
   return results;

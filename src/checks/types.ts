@@ -18,7 +18,7 @@ export interface Verdict {
   readonly detail?: string;
   /** likely cause and what to do, of a failure */
   readonly hint?: string;
-  /** still on its way: asked again by who has patience, and nothing behind it is asked before */
+  /** still on its way: asked again by who has patience, and the last layer waits for it */
   readonly pending?: true;
 }
 

@@ -33,6 +33,7 @@ export async function run(context: Context): Promise<number> {
       practice,
       endpoints: await readEndpoints(session.dir),
       ownDeployment: used !== reference,
+      healthKnown: !practice,
       signal,
       ...(practice && hosts.length === 0 ? { withoutHosts: 'this practice has no hosts that were provisioned' } : {}),
     });

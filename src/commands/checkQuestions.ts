@@ -25,6 +25,8 @@ export interface Checked {
   readonly account: string;
   readonly practice: boolean;
   readonly endpoints: Endpoints;
+  /** false: the practice's load balancer is not asked how its targets are (only a running practice cloud knows) */
+  readonly healthKnown: boolean;
   /** undefined: hosts are asked too; else why they are not */
   readonly withoutHosts?: string;
   /** a team's own deployment repository: what it sets up on hosts is not known here */
@@ -38,7 +40,8 @@ export async function questionsOf(checked: Checked): Promise<Question[]> {
   let asked: { at: number; facts: Promise<Facts> } | undefined;
   /** Questions of one moment share an answer; who asks again, wants a new one. */
   const facts = (): Promise<Facts> => {
-    if (!asked || Date.now() - asked.at > 900) asked = { at: Date.now(), facts: gatherFacts(aws, place.name, account) };
+    if (!asked || Date.now() - asked.at > 900)
+      asked = { at: Date.now(), facts: gatherFacts(aws, place.name, account, checked.healthKnown) };
     return asked.facts;
   };
   const api = API_CHECKS.map(

@@ -25,6 +25,9 @@ export interface RemoteOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Several commands at once may each try to be the first of a shared connection; the others go their own way, and say so. */
+const RACED = /^ControlSocket .* already exists, disabling multiplexing\r?\n?/gm;
+
 /** The hosts of one Cloudspace over our ssh_config: through the bastion, with pinned host keys. */
 export interface Remote {
   readonly hosts: readonly Host[];
@@ -89,7 +92,7 @@ export function remoteOver(sshConfig: string, hosts: readonly Host[], signal: Ab
         code: 'NoSsh',
         hint: 'install OpenSSH: cloudspace doctor --fix',
       });
-    const stderr = String(ended.stderr ?? '');
+    const stderr = String(ended.stderr ?? '').replaceAll(RACED, '');
     if (ended.timedOut)
       return { exitCode: 255, stdout: String(ended.stdout ?? ''), stderr: `${stderr}\n${host} took too long` };
     return { exitCode: ended.exitCode ?? 255, stdout: String(ended.stdout ?? ''), stderr };
