@@ -1,4 +1,4 @@
-// Records the picture of the README: runs the walkthrough in practice mode in tmux at 80x24, presses Enter until a given text is on the screen,
+// Records the picture of the README: runs the walkthrough in practice mode in tmux at 80x24, presses Enter until a given step is asked about,
 // and writes that screen as SVG. Usage: node docs/record.mjs "The NAT gateway" docs/walkthrough.svg
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -12,32 +12,6 @@ const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'cloudspace-record-'));
 const socket = join(dir, 'tmux');
 const tmux = (...args) => execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
-
-tmux(
-  'new-session',
-  '-d',
-  '-x',
-  '80',
-  '-y',
-  '24',
-  '-c',
-  dir,
-  `LANG=C.UTF-8 COLORTERM=truecolor ${process.execPath} ${cli} practice --hosts none`,
-);
-tmux('set-option', '-g', 'status', 'off');
-try {
-  for (let press = 0; press < 60; press++) {
-    await quiet();
-    const plain = tmux('capture-pane', '-p');
-    if (plain.includes(until) && /Do this step\?/.test(plain)) {
-      writeFileSync(target, svg(tmux('capture-pane', '-p', '-e').trimEnd().split('\n')));
-      break;
-    }
-    tmux('send-keys', 'Enter');
-  }
-} finally {
-  tmux('kill-server');
-}
 
 /** Waits until the screen has not changed for half a second. */
 async function quiet() {
@@ -100,4 +74,30 @@ function* runs(line) {
 
 function xml(text) {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+tmux(
+  'new-session',
+  '-d',
+  '-x',
+  '80',
+  '-y',
+  '24',
+  '-c',
+  dir,
+  `LANG=C.UTF-8 COLORTERM=truecolor ${process.execPath} ${cli} practice --hosts none`,
+);
+tmux('set-option', '-g', 'status', 'off');
+try {
+  for (let press = 0; press < 60; press++) {
+    await quiet();
+    const plain = tmux('capture-pane', '-p');
+    if (plain.includes(`${until}: do this step?`)) {
+      writeFileSync(target, svg(tmux('capture-pane', '-p', '-e').trimEnd().split('\n')));
+      break;
+    }
+    tmux('send-keys', 'Enter');
+  }
+} finally {
+  tmux('kill-server');
 }

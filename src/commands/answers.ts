@@ -50,6 +50,14 @@ export async function collectAnswers(context: Context, session: Session, how: { 
   const instanceType = options.instanceType ?? text(saved.instanceType) ?? DEFAULTS.instanceType;
   const dbClass = options.dbClass ?? text(saved.dbClass) ?? DEFAULTS.dbClass;
   const runners = checkRunners(options.runners ?? (saved.runners as number | undefined) ?? DEFAULTS.runners);
+  const surplus = Object.keys(session.state?.resources ?? {}).filter(
+    (key) => Number(/^runner-(\d+)$/.exec(key)?.[1] ?? 0) > runners,
+  );
+  if (surplus.length > 0)
+    throw usageError(
+      `${runners} ${runners === 1 ? 'runner is' : 'runners are'} fewer than there are: ${surplus.join(', ')} would be left over`,
+      'take the chapter down first (cloudspace destroy --to controller), or give the number that is there',
+    );
   const provision = (options.provision ??
     text(saved.provision) ??
     (session.practice && session.settings.hosts === 'none' ? 'skip' : 'ansible')) as 'ansible' | 'skip';

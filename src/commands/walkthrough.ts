@@ -1,4 +1,5 @@
 import type { Run } from '../engine/apply.ts';
+import { fromOutputs, resolveProps } from '../engine/graph.ts';
 import type { Journal } from '../engine/journal.ts';
 import { equalCommand, summarize, usdPerHour } from '../engine/render.ts';
 import { tagsFor } from '../engine/tags.ts';
@@ -144,7 +145,7 @@ async function offer(
   let failed = false;
   for (;;) {
     const todo = event.makes.some((item) => item.action !== 'keep');
-    const choice = await choose(ui, { todo, failed, canGoBack });
+    const choice = await choose(ui, { title: step.step.title, todo, failed, canGoBack });
     if (choice === 'details') ui.notify({ ...event, details: true });
     else if (choice === 'do' || choice === 'retry') {
       try {
@@ -165,7 +166,10 @@ async function offer(
   }
 }
 
-async function choose(ui: Ui, state: { todo: boolean; failed: boolean; canGoBack: boolean }): Promise<Choice> {
+async function choose(
+  ui: Ui,
+  state: { title: string; todo: boolean; failed: boolean; canGoBack: boolean },
+): Promise<Choice> {
   const first = state.failed
     ? RETRY
     : {
@@ -177,7 +181,11 @@ async function choose(ui: Ui, state: { todo: boolean; failed: boolean; canGoBack
     kind: 'select',
     id: 'step',
     flag: '--yes',
-    message: state.failed ? 'What now?' : state.todo ? 'Do this step?' : 'This step is done. Go on?',
+    message: state.failed
+      ? `${state.title}: what now?`
+      : state.todo
+        ? `${state.title}: do this step?`
+        : `${state.title}: done already. Go on?`,
     default: first.value,
     choices: [
       first,
@@ -205,7 +213,7 @@ async function stepEvent(
     of: one.steps.length,
     guide: await guideSection(one.chapter.guide, step.step.guide),
     makes: step.actions.flatMap(
-      (action): { key: string; label: string; summary: string; action: 'create' | 'keep' | 'run' }[] => {
+      (action): { key: string; label: string; summary: string; action: 'create' | 'keep' | 'change' | 'run' }[] => {
         if ('resource' in action) {
           const { key, kind } = action.resource;
           return [
@@ -213,7 +221,7 @@ async function stepEvent(
               key,
               label: kind.label,
               summary: summarize(action.resource),
-              action: run.outputs.has(key) ? 'keep' : 'create',
+              action: actionOf(action.resource, run.outputs),
             },
           ];
         }
@@ -243,6 +251,13 @@ function commandsOf(
   return resources.map((resource) =>
     equalCommand(resource, outputs, tagsFor(config.name, resource.key, walk.chapterOf(resource.key))),
   );
+}
+
+function actionOf({ key, kind, props }: Resource, outputs: ReadonlyMap<string, Output>): 'create' | 'keep' | 'change' {
+  const out = outputs.get(key);
+  if (!out) return 'create';
+  const resolved = resolveProps(props, fromOutputs(outputs));
+  return kind.update && resolved && (kind.drift?.(resolved, out) ?? []).length > 0 ? 'change' : 'keep';
 }
 
 function missing(step: WalkStep, run: Run, journal: Journal): string[] {

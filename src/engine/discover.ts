@@ -1,4 +1,4 @@
-import { fromOutputs, inOrder, kindsOf, resolveProps } from './graph.ts';
+import { fromOutputs, inOrder, kindsOf, resolvePartly } from './graph.ts';
 import {
   type AnyKind,
   CloudspaceError,
@@ -55,7 +55,8 @@ export function match(resources: readonly Resource[], listing: Listing): Map<str
   for (const resource of inOrder(resources)) {
     const { kind, key } = resource;
     const alive = (listing.get(kind.type) ?? []).filter((found) => !isLeaving(kind, found.out));
-    const props = kind.matches ? resolveProps(resource.props, lookup) : undefined;
+    // One member of a list may be missing (a new runner among the targets): what identifies the resource is there all the same.
+    const props = kind.matches ? resolvePartly(resource.props, lookup) : undefined;
     const matching = alive.filter((found) =>
       kind.matches ? props !== undefined && kind.matches(props, found.out) : found.key === key,
     );

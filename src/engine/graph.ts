@@ -12,27 +12,34 @@ export function refsOf(resource: Pick<Resource, 'props' | 'after'>): Ref[] {
   return refs;
 }
 
+/** The props with every reference replaced by `lookup(ref)`, whatever it gives: what is not known yet is undefined. */
+export function resolvePartly(
+  props: Readonly<Record<string, unknown>>,
+  lookup: (ref: Ref) => unknown,
+): Record<string, unknown> {
+  const walk = (value: unknown): unknown => {
+    if (isRef(value)) return lookup(value);
+    if (Array.isArray(value)) return value.map(walk);
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item)]));
+    return value;
+  };
+  return walk(props) as Record<string, unknown>;
+}
+
 /**
- * The props with every reference replaced by `lookup(ref)`. A lookup that gives undefined leaves the whole result undefined:
- * props are known completely or not at all.
+ * The same, but a lookup that gives undefined leaves the whole result undefined: props are known completely or not at all.
  */
 export function resolveProps(
   props: Readonly<Record<string, unknown>>,
   lookup: (ref: Ref) => unknown,
 ): Record<string, unknown> | undefined {
   let complete = true;
-  const walk = (value: unknown): unknown => {
-    if (isRef(value)) {
-      const found = lookup(value);
-      if (found === undefined) complete = false;
-      return found;
-    }
-    if (Array.isArray(value)) return value.map(walk);
-    if (typeof value === 'object' && value !== null)
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item)]));
-    return value;
-  };
-  const resolved = walk(props) as Record<string, unknown>;
+  const resolved = resolvePartly(props, (ref) => {
+    const found = lookup(ref);
+    if (found === undefined) complete = false;
+    return found;
+  });
   return complete ? resolved : undefined;
 }
 

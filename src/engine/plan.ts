@@ -1,5 +1,5 @@
 import { discover, isLeaving, statusOf } from './discover.ts';
-import { criticalSeconds, fromOutputs, resolveProps } from './graph.ts';
+import { criticalSeconds, fromOutputs, refsOf, resolveProps } from './graph.ts';
 import { priceOf } from './render.ts';
 import type { Difference, Output, Resource } from './types.ts';
 
@@ -40,7 +40,7 @@ export async function makePlan(options: {
     const { key, kind } = resource;
     const out = outputs.get(key);
     const props = out && kind.drift ? resolveProps(resource.props, fromOutputs(outputs)) : undefined;
-    const differences = out && props ? (kind.drift?.(props, out) ?? []) : [];
+    const differences = !out || !kind.drift ? [] : props ? kind.drift(props, out) : waitsFor(resource, outputs);
     return {
       key,
       type: kind.type,
@@ -73,6 +73,14 @@ export async function makePlan(options: {
     extra,
     outputs,
   };
+}
+
+/** What is there refers to something that is still to be made (a new runner among the targets), so it will change with it. */
+function waitsFor(resource: Resource, outputs: ReadonlyMap<string, Output>): Difference[] {
+  const missing = refsOf(resource)
+    .map((ref) => ref.$ref)
+    .filter((key) => !outputs.has(key));
+  return missing.map((key) => ({ attribute: key, want: 'created', have: null }));
 }
 
 /** For the time that is left: references to what is there already cost nothing. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { startRun } from '../../src/engine/apply.ts';
 import { destroy, findDoomed } from '../../src/engine/destroy.ts';
+import { match } from '../../src/engine/discover.ts';
 import { criticalSeconds, inOrder } from '../../src/engine/graph.ts';
 import { type Journal, loadState, newState, openJournal, recoverState } from '../../src/engine/journal.ts';
 import { makePlan } from '../../src/engine/plan.ts';
@@ -146,6 +147,22 @@ describe('apply', () => {
     });
     await (await open(resources)).run.do(actions(resources));
     expect(mutations()).toEqual(['update box']);
+  });
+
+  it('knows an untagged resource by what identifies it, though a new member of a list is not there yet', () => {
+    const [one, two] = [resource(net, 'one', {}), resource(net, 'two', {})];
+    const group = {
+      ...net,
+      type: 'toy_group',
+      matches: (props: { parents?: readonly string[] }) => props.parents?.[0] === 'net-1',
+    };
+    const members = resource(group, 'members', { parents: [out(one, 'id'), out(two, 'id')] });
+    const there = { of: '', state: 'ready', parents: [] };
+    const listing = new Map([
+      ['toy_net', [{ key: 'one', out: { ...there, id: 'net-1' } }]],
+      ['toy_group', [{ out: { ...there, id: 'group-1' } }]],
+    ]);
+    expect([...match([one, two, members], listing).keys()]).toEqual(['one', 'members']);
   });
 
   it('runs plays after what they wait for, and after the plays they need', async () => {

@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { CLI, folder } from '../support/cli.ts';
+
+/** The walkthrough as a person sees it: the built command line in a pseudo-terminal of 80×24, driven by keys, read by polling the screen. */
+const hasTmux = (() => {
+  try {
+    execFileSync('tmux', ['-V']);
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+const sockets: string[] = [];
+afterEach(() => {
+  for (const socket of sockets.splice(0)) {
+    try {
+      execFileSync('tmux', ['-S', socket, 'kill-server'], { stdio: 'ignore' });
+    } catch {
+      // It ended with its last window.
+    }
+  }
+});
+
+function terminal(dir: string, args: string) {
+  const socket = join(folder(), 's');
+  sockets.push(socket);
+  const tmux = (...words: string[]) =>
+    execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...words], { encoding: 'utf8' });
+  const command = `env -i PATH='${process.env.PATH}' HOME='${dir}' TERM=screen-256color LANG=C.UTF-8 '${process.execPath}' '${CLI}' ${args}; echo "exit code $?"; sleep 600`;
+  tmux('new-session', '-d', '-x', '80', '-y', '24', '-c', dir, command);
+  const screen = () => tmux('capture-pane', '-p');
+  return {
+    screen,
+    keys: (...keys: string[]) => void tmux('send-keys', ...keys),
+    async until(pattern: RegExp, seconds = 20): Promise<string> {
+      for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50))
+        if (pattern.test(screen())) return screen();
+      throw new Error(`${pattern} did not come; the screen is:\n${screen()}`);
+    },
+    /** Presses Enter whenever a question waits, until the pattern is there. */
+    async enterUntil(pattern: RegExp, seconds = 90): Promise<string> {
+      let last = '';
+      for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
+        const now = screen();
+        if (pattern.test(now)) return now;
+        // A question is waiting when its mark is there and the screen has come to rest.
+        if (/^\? /m.test(now) && now === last) {
+          tmux('send-keys', 'Enter');
+          last = '';
+        } else last = now;
+      }
+      throw new Error(`${pattern} did not come; the screen is:\n${screen()}`);
+    },
+  };
+}
+
+describe.skipIf(!hasTmux)('the walkthrough in a terminal', () => {
+  it('goes the whole way with Enter alone, and fits 80 columns', async () => {
+    const dir = folder();
+    const one = terminal(dir, 'practice --hosts none --speed 600');
+    const end = await one.enterUntil(/exit code \d+/);
+    expect(end).toMatch(/exit code 0/);
+    expect(end).toMatch(/all chapters are done/);
+    const state = JSON.parse(readFileSync(join(dir, '.cloudspace/practice-01/state.json'), 'utf8'));
+    expect(Object.values(state.chapters)).toEqual(Array(7).fill('done'));
+  }, 120_000);
+
+  it('save and quit, then go on at the same step; back; details; skip says what it means', async () => {
+    const dir = folder();
+    const one = terminal(dir, 'practice --hosts none --speed 600');
+    await one.enterUntil(/The internet gateway: do this step\?/);
+    one.keys('Down', 'Down', 'Down', 'Down', 'Enter');
+    expect(await one.until(/exit code \d/)).toMatch(/exit code 0/);
+
+    const two = terminal(dir, 'practice --hosts none --speed 600');
+    await two.until(/The internet gateway: do this step\?/);
+    two.keys('Down', 'Enter');
+    await two.until(/--tag-specifications[\s\S]*do this step\?/);
+    two.keys('Down', 'Down', 'Down', 'Enter');
+    await two.until(/Subnets in two zones: done already\. Go on\?/);
+    two.keys('Enter');
+    await two.until(/The internet gateway: do this step\?/);
+    two.keys('Down', 'Down', 'Enter');
+    await two.until(/The NAT gateway: do this step\?/);
+    two.keys('Enter');
+    const blocked = await two.until(/The NAT gateway: what now\?/);
+    expect(blocked.replaceAll(/\s+/g, ' ')).toMatch(/needs internet-gateway-attachment, which is not there/);
+  }, 120_000);
+
+  it('Ctrl-C at a question leaves at once with 130, and the next run goes on there', async () => {
+    const dir = folder();
+    const one = terminal(dir, 'practice --hosts none --speed 600');
+    await one.enterUntil(/Subnets in two zones: do this step\?/);
+    one.keys('C-c');
+    expect(await one.until(/exit code \d/, 5)).toMatch(/exit code 130/);
+    expect(existsSync(join(dir, '.cloudspace/practice-01/lock'))).toBe(false);
+    const two = terminal(dir, 'practice --hosts none --speed 600');
+    await two.until(/Subnets in two zones: do this step\?/);
+  }, 60_000);
+
+  it('Ctrl-C while something is awaited leaves with 130', async () => {
+    const dir = folder();
+    const one = terminal(dir, 'practice --yes --hosts none --speed 1');
+    await one.until(/nat-gateway/);
+    one.keys('C-c');
+    expect(await one.until(/exit code \d+/, 10)).toMatch(/exit code 130/);
+    const two = terminal(dir, 'practice --yes --hosts none --speed 1000');
+    expect(await two.until(/exit code \d+/, 60)).toMatch(/exit code 0/);
+  }, 90_000);
+});
