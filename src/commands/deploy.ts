@@ -3,7 +3,6 @@ import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
 import { ask, isApplications, readAuthority } from './answer.ts';
 import { versionOf, type Wanted, wanted } from './application.ts';
 import { buildAndPush, chooseBuilder, imageConfig, portOf, REGISTRY } from './build.ts';
-import { vaultPasswordFile } from './deploymentMapping.ts';
 import { type Endpoints, readEndpoints, urlOf } from './endpointsFile.ts';
 import type { Context } from './index.ts';
 import { locateExisting, type Place } from './places.ts';
@@ -56,7 +55,7 @@ export async function run(context: Context): Promise<number> {
     place,
     wanted: request,
     practice: place.state.practice,
-    database: provideDatabase(place, signal, await vaultPasswordFile(place.dir, options.mapping ?? {})),
+    database: provideDatabase(context),
     notify: (event) => ui.notify(event),
     signal,
   });

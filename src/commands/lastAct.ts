@@ -2,8 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../ansible/paths.ts';
 import { type Ui, usageError } from '../engine/types.ts';
-import { provideDatabase } from './applicationDatabase.ts';
-import { type Deployed, deploy, describe } from './deploy.ts';
+import { type Deployed, deploy, describe, type ProvideDatabase } from './deploy.ts';
 import { readEndpoints } from './endpointsFile.ts';
 import type { Place } from './places.ts';
 
@@ -13,7 +12,7 @@ export const SAMPLE = 'hello';
 export interface LastActOptions {
   readonly place: Place;
   readonly practice: boolean;
-  readonly vaultPasswordFile: string | undefined;
+  readonly database: ProvideDatabase;
   readonly ui: Ui;
   readonly signal: AbortSignal;
 }
@@ -35,7 +34,7 @@ export async function lastAct(options: LastActOptions): Promise<Deployed> {
       http: 'serve',
       port: undefined,
     },
-    database: provideDatabase(place, signal, options.vaultPasswordFile),
+    database: options.database,
     notify: (event) => ui.notify(event),
     signal,
   });

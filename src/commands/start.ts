@@ -5,9 +5,9 @@ import { CHAPTERS, type ChapterId, type Event, type Ui, usageError } from '../en
 import { walk } from '../steps/index.ts';
 import { errorEvent } from '../ui/errorText.ts';
 import { checkFlags, collectAnswers } from './answers.ts';
+import { provideDatabase } from './applicationDatabase.ts';
 import { checkChapterDone, checkEverything } from './chapterChecks.ts';
 import { chapterOrder } from './chapterOrder.ts';
-import { vaultPasswordFile } from './deploymentMapping.ts';
 import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
 import type { Context } from './index.ts';
 import { lastAct } from './lastAct.ts';
@@ -147,9 +147,9 @@ export async function start(
     if (until === 'services' && withoutHosts === undefined && !ownDeployment) {
       try {
         const place = { name, dir, state: journal.state };
-        const passwordFile = await vaultPasswordFile(dir, options.mapping ?? {});
+        const database = provideDatabase({ ...context, options: { ...options, name } });
         if (!interactive || (await wantsSample(ui)))
-          url = (await lastAct({ place, practice: how.practice, vaultPasswordFile: passwordFile, ui, signal })).urls[0];
+          url = (await lastAct({ place, practice: how.practice, database, ui, signal })).urls[0];
         good = (await checkEverything(checked(), ui)) && good;
       } catch (error) {
         signal.throwIfAborted();
