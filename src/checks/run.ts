@@ -21,6 +21,8 @@ export interface Result extends Verdict {
 /** How long a failure, or what is still on its way, is asked again. */
 export interface Patience {
   readonly seconds: number;
+  /** what is still on its way is taken as it is */
+  readonly failuresOnly?: boolean;
   readonly signal?: AbortSignal;
 }
 const NONE: Patience = { seconds: 0 };
@@ -67,11 +69,11 @@ async function answer(
   return { chapter, layer, key, title, ...verdict, ...(pending ? { pending } : {}) };
 }
 
-async function patiently(question: Question, { seconds, signal }: Patience): Promise<Verdict> {
+async function patiently(question: Question, { seconds, failuresOnly, signal }: Patience): Promise<Verdict> {
   const until = Date.now() + seconds * 1000;
   for (;;) {
     const verdict = await judged(question);
-    const settled = verdict.status === 'passed' || (verdict.status === 'skipped' && !verdict.pending);
+    const settled = verdict.status === 'passed' || (verdict.status === 'skipped' && (failuresOnly || !verdict.pending));
     if (settled || Date.now() > until) return verdict;
     await sleep(1000, undefined, signal ? { signal } : {});
   }

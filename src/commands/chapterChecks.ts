@@ -6,9 +6,14 @@ import { type Checked, questionsOf } from './checkQuestions.ts';
 /** Seconds that the last look at everything waits for what is still on its way: AWS's health checks need three answers, ten seconds apart. */
 const LAST_PATIENCE = 180;
 
+/** Seconds for one chapter: what was provisioned a moment ago may still be starting. */
+const CHAPTER_PATIENCE = 45;
+
 /** Looks at what a chapter was to bring about. True when nothing is broken; what is still on its way does not count. */
 export async function checkChapterDone(checked: Checked, chapter: ChapterId, ui: Ui): Promise<boolean> {
-  const results = await runChecks(await questionsOf(checked), [chapter], (event) => ui.notify(event));
+  // Nobody sits through a database here: only what failed is asked again.
+  const patience = { seconds: CHAPTER_PATIENCE, failuresOnly: true, signal: checked.signal };
+  const results = await runChecks(await questionsOf(checked), [chapter], (event) => ui.notify(event), patience);
   const broken = firstBroken(results);
   if (broken)
     ui.notify({

@@ -114,10 +114,8 @@ export async function deploy(deployment: Deployment): Promise<Deployed> {
     });
   const port = portOf(config, wanted.port);
 
-  const [environment] = await Promise.all([
-    ownEnvironment(deployment, before),
-    certificates(remote, wanted.domains, notify),
-  ]);
+  await certificates(remote, wanted.domains, notify);
+  const environment = await ownEnvironment(deployment, before);
   const replicas = wanted.replicas ?? before?.Spec.Mode.Replicated?.Replicas ?? DEFAULT_REPLICAS;
   const http = wanted.http ?? httpOf(before) ?? (deployment.practice ? 'serve' : 'redirect');
   const { app, domains } = wanted;
