@@ -7,6 +7,7 @@ import { createBackups } from './backups.ts';
 import { createBroker } from './broker.ts';
 import type { ServiceName } from './catalog.ts';
 import type { ServicesConfig } from './config.ts';
+import { objectStore } from './drivers/objectStore.ts';
 import { postgresql } from './drivers/postgresql.ts';
 import { rabbitmq } from './drivers/rabbitmq.ts';
 import type { Driver } from './drivers/types.ts';
@@ -44,6 +45,7 @@ export async function startService(
   const drivers: Partial<Record<ServiceName, Driver>> = {
     postgresql: postgresql(config.database, pool),
     rabbitmq: rabbitmq(config.rabbitmq),
+    ...(config.objectStore ? { s3: objectStore(config.objectStore) } : {}),
   };
   const driver = (service: ServiceName): Driver => {
     const found = drivers[service];
@@ -71,7 +73,8 @@ export async function startService(
   const server = createApiServer({
     tls: readTls(),
     token: config.token,
-    routes: routes({ broker, backups, trouble: () => trouble(drivers) }),
+    // Not the object store: AWS is asked for a person's request, not for every look.
+    routes: routes({ broker, backups, trouble: () => trouble({ ...drivers, s3: undefined }) }),
     audit: auditLog(config.auditLog),
     onError,
   });
@@ -120,11 +123,11 @@ async function reachDatabase(pool: Pool, log: (line: string) => void, signal: Ab
   }
 }
 
-async function trouble(drivers: Partial<Record<ServiceName, Driver>>): Promise<string[]> {
+async function trouble(drivers: { readonly [name in ServiceName]?: Driver | undefined }): Promise<string[]> {
   const found = await Promise.all(
     Object.entries(drivers).map(async ([name, driver]) => {
       try {
-        await driver.ping();
+        await driver?.ping();
         return [];
       } catch {
         return [name];

@@ -31,8 +31,8 @@ export interface Api {
   close(): Promise<void>;
 }
 
-/** The built services API as a process of its own, with a certificate of its own; `node` may be another version's. */
-export async function servicesApi(backends: Backends, node = process.execPath): Promise<Api> {
+/** The built services API as a process of its own, with a certificate of its own. SERVICES_API_NODE: another Node to run it with, such as the 18 of Debian 12. */
+export async function servicesApi(backends: Backends): Promise<Api> {
   const dir = mkdtempSync(join(tmpdir(), 'cloudspace-services-'));
   selfSigned(dir, 'services');
   const [port] = (await freePorts(1)) as [number];
@@ -95,7 +95,9 @@ export async function servicesApi(backends: Backends, node = process.execPath): 
     said: () => text,
     call,
     async start() {
-      const begun = spawn(node, [BUNDLE, join(dir, 'config.json')], { stdio: ['ignore', 'ignore', 'pipe'] });
+      const begun = spawn(process.env.SERVICES_API_NODE ?? process.execPath, [BUNDLE, join(dir, 'config.json')], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
       begun.stderr.on('data', (chunk) => {
         text += chunk;
       });
