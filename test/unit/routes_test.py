@@ -7,6 +7,7 @@ import unittest
 FILES = os.path.join(os.path.dirname(__file__), "../../deployment/roles/app_controller/files")
 sys.path.insert(0, os.path.abspath(FILES))
 sys.dont_write_bytecode = True
+import cloudspace_balance  # noqa: E402
 import cloudspace_routes  # noqa: E402
 
 
@@ -14,6 +15,7 @@ def node(number, state="ready"):
     return {
         "ID": f"node{number}",
         "Description": {"Hostname": f"runner-{number}"},
+        "Spec": {"Availability": "active"},
         "Status": {"State": state, "Addr": f"10.7.128.{number}"},
     }
 
@@ -125,6 +127,29 @@ class Routes(unittest.TestCase):
         tasks = [task(number, f"app{number % 100}", on=number % 20, port=32768 + number) for number in range(1000)]
         keys = keys_of(services, tasks, [node(number) for number in range(20)])
         self.assertEqual(sum(len(keys[f"route:app{number}.example.org"]["backends"]) for number in range(100)), 1000)
+
+
+class Balance(unittest.TestCase):
+    def crowded(self, one, tasks, nodes=(node(1), node(2))):
+        return cloudspace_balance.crowded([one], tasks, list(nodes))
+
+    def test_an_application_on_one_of_two_runners_is_spread(self):
+        both = [task(1, "hello"), task(2, "hello")]
+        self.assertEqual(self.crowded(service("hello"), both), [("hello", 2, 1)])
+        self.assertEqual(self.crowded(service("hello"), [task(1, "hello"), task(2, "hello", on=2)]), [])
+
+    def test_what_cannot_or_should_not_be_moved_stays(self):
+        both = [task(1, "hello"), task(2, "hello")]
+        self.assertEqual(self.crowded(service("hello", replicas=1), both[:1]), [])
+        self.assertEqual(self.crowded(service("hello"), both, [node(1), node(2, "down")]), [])
+        drained = {**node(2), "Spec": {"Availability": "drain"}}
+        self.assertEqual(self.crowded(service("hello"), both, [node(1), drained]), [])
+        self.assertEqual(self.crowded(service("hello"), [task(1, "hello"), task(2, "hello", state="starting")]), [])
+        self.assertEqual(self.crowded({**service("hello"), "UpdateStatus": {"State": "updating"}}, both), [])
+        self.assertEqual(self.crowded(service("other", app=None), [task(1, "other"), task(2, "other")]), [])
+        placed = service("hello")
+        placed["Spec"]["TaskTemplate"] = {"Placement": {"Constraints": ["node.labels.host==runner-1"]}}
+        self.assertEqual(self.crowded(placed, both), [])
 
 
 if __name__ == "__main__":
