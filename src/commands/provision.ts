@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
 import { parseConsoleHostKeys } from '../ansible/hostKeys.ts';
@@ -92,6 +92,9 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
         cloudspace_name: config.name,
         cloudspace_region: config.region,
         cloudspace_practice: options.practice,
+        cloudspace_state_dir: resolve(dir),
+        // Where applications live without a DNS of one's own; on AWS each says its own domain.
+        ...(options.practice ? { cloudspace_domain: 'localhost' } : {}),
         base_authorized_keys: [config.publicKey],
         ...database(options.outputs),
         ...options.mapping.extraVars,
