@@ -159,12 +159,16 @@ export const restore: Command = async (context) => {
 async function finished(context: Context, ask: AskServices, begun: Readonly<Record<string, unknown>>, text: string) {
   const key = String(begun.operation);
   const path = `${at(String(begun.instance), 'last_operation')}?operation=${encodeURIComponent(key)}`;
-  context.ui.notify({ type: 'progress', key, text, status: 'started' });
+  // With --json there is one document, and nothing beside it.
+  const tell = (status: 'started' | 'done' | 'failed'): void => {
+    if (!context.options.json) context.ui.notify({ type: 'progress', key, text, status });
+  };
+  tell('started');
   for (let wait = FIRST_LOOK; ; wait = Math.min(LAST_LOOK, wait * 1.5)) {
     const { body } = await ask('GET', path);
     if (body.state !== 'in progress') {
       const good = body.state === 'succeeded';
-      context.ui.notify({ type: 'progress', key, text, status: good ? 'done' : 'failed' });
+      tell(good ? 'done' : 'failed');
       if (good) return body;
       throw new CloudspaceError(`${text} failed: ${String(body.description)}`, { code: 'OperationFailed' });
     }

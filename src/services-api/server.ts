@@ -86,7 +86,9 @@ export function createApiServer({ tls, token, routes, audit, onError }: ServerOp
       result = await found.route.handle({ params: found.params, query, body });
     } catch (cause) {
       const known = known500(cause, id);
-      if (known.status >= 500) onError(`${request.method} ${path.slice(0, 300)} (request ${id})`, cause);
+      // 501 is an answer, no trouble.
+      if (known.status >= 500 && known.status !== 501)
+        onError(`${request.method} ${path.slice(0, 300)} (request ${id})`, cause);
       error = known.code;
       result = { status: known.status, body: { error: known.code, description: known.message } };
     }
