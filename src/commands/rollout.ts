@@ -156,7 +156,8 @@ function reasonOf({ Status, Spec }: Task): string {
       : `its health check fails (it should listen on port ${port})`;
   }
   const code = Status.ContainerStatus?.ExitCode;
-  if (Status.State === 'complete') return 'it ended by itself, with exit code 0';
+  if (Status.State === 'complete')
+    return 'it ended with exit code 0: by itself, or because its health check failed and it was told to stop';
   if (code !== undefined && code !== 0) return `it ended with exit code ${code}`;
   return err || Status.Message || `its container is ${Status.State}`;
 }
