@@ -39,7 +39,9 @@ export function progressOf(tasks: readonly Task[], spec: ServiceSpec, since: str
   );
   return {
     running: mine.filter((task) => task.DesiredState === 'running' && task.Status.State === 'running').length,
-    failed: mine.filter((task) => FAILED.includes(task.Status.State) && task.CreatedAt >= since),
+    failed: mine.filter(
+      (task) => FAILED.includes(task.Status.State) && Date.parse(task.CreatedAt) >= Date.parse(since),
+    ),
     waiting: waiting?.Status.Err,
   };
 }

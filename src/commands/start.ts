@@ -130,7 +130,9 @@ export async function start(
       signal,
       until,
       interactive,
-      check: (chapter) => checkChapterDone(checked(), chapter, ui),
+      // Without hosts there is little to see from outside: who reads along is shown it, a script asks for it with `cloudspace check`.
+      check: async (chapter) =>
+        (withoutHosts !== undefined && !interactive) || (await checkChapterDone(checked(), chapter, ui)),
       open: order.open,
     });
     await writeEndpoints(dir, endpoints());
@@ -144,18 +146,18 @@ export async function start(
     }
     let good = outcome === 'done';
     let url: string | undefined;
-    if (until === 'services' && withoutHosts === undefined && !ownDeployment) {
+    if (until === 'services' && withoutHosts === undefined) {
       try {
         const place = { name, dir, state: journal.state };
         const database = provideDatabase({ ...context, options: { ...options, name } });
-        if (!interactive || (await wantsSample(ui)))
+        if (!ownDeployment && (!interactive || (await wantsSample(ui))))
           url = (await lastAct({ place, practice: how.practice, database, ui, signal })).urls[0];
-        good = (await checkEverything(checked(), ui)) && good;
       } catch (error) {
         signal.throwIfAborted();
         ui.notify(errorEvent(error));
         good = false;
       }
+      good = (await checkEverything(checked(), ui)) && good;
     }
     ui.notify({
       type: 'summary',
