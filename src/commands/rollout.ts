@@ -81,7 +81,7 @@ export async function rollOut(options: RolloutOptions, before: Service | undefin
 async function watch(options: RolloutOptions, hasBefore: boolean, tell: (text: string) => void): Promise<void> {
   const { swarm, spec, signal, pace = 500 } = options;
   const replicas = spec.Mode.Replicated?.Replicas ?? 1;
-  const since = (await swarm.service(spec.Name))?.UpdatedAt ?? '';
+  const since = (await swarm.service(spec.Name))?.UpdatedAt ?? new Date(0).toISOString();
   let logs = '';
   let last = '';
   let changed = Date.now();
