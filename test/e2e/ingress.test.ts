@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CLI } from '../support/cli.ts';
 
 // The ingress of a practice Cloudspace, from outside: through the load balancer. Makes a Cloudspace and destroys it; with
@@ -142,8 +142,11 @@ beforeAll(async () => {
       `--publish mode=host,target=8000 --label cloudspace.app=${APP} --label cloudspace.domain=${DOMAIN} --label cloudspace.port=8000 ` +
       `--label cloudspace.http=serve controller:5000/cloudspace/base:12 python3 /echo.py; cloudspace-certificate ${DOMAIN}`,
   );
-  const backends = async () => (await on('controller', `cloudspace-redis get route:${DOMAIN}`)).match(/:\d+"/g)?.length;
-  await expect.poll(backends, { timeout: 60_000, interval: 500 }).toBe(2);
+  const route = () => on('controller', `cloudspace-redis get route:${DOMAIN}`);
+  await vi.waitFor(async () => expect(JSON.parse(await route()).backends).toHaveLength(2), {
+    timeout: 60_000,
+    interval: 500,
+  });
   await until((answer) => answer.status === 200, {}, 60);
 }, 1_200_000);
 
