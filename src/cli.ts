@@ -39,7 +39,7 @@ function build(spec: CommandSpec): Command {
     .helpOption('--help', 'show help');
   if (spec.arguments) command.arguments(spec.arguments);
   // Everything after the host belongs to the remote command.
-  if (spec.arguments) command.passThroughOptions();
+  if (spec.arguments?.includes('...')) command.passThroughOptions();
   else command.allowExcessArguments(false);
   for (const { flags, text, env } of spec.options) {
     const option = new Option(flags, text);

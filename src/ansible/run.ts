@@ -24,6 +24,8 @@ export interface PlaybookOptions {
   /** passed in a file, never as arguments; strings are data, not templates */
   readonly extraVars?: Readonly<Record<string, unknown>>;
   readonly vault?: { readonly file: string; readonly vaultId: string; readonly passwordFile: string };
+  /** password files of further vault ids: of what is encrypted in the repository itself */
+  readonly vaultIds?: Readonly<Record<string, string>>;
   /** the ssh_config that the inventory names: an unreachable host is then asked again for the reason, which Ansible does not get to see */
   readonly sshConfig?: string;
   /** private folder for Ansible's own files, for example `<state>/ansible` */
@@ -126,6 +128,8 @@ function arguments_(options: PlaybookOptions, playbook: string, varsFile: string
   const { vault, limit } = options;
   const words = ['--inventory', options.inventory];
   if (limit) words.push('--limit', limit.join(','));
+  for (const [id, passwordFile] of Object.entries(options.vaultIds ?? {}))
+    words.push('--vault-id', `${id}@${passwordFile}`);
   if (vault && existsSync(vault.file))
     words.push('--vault-id', `${vault.vaultId}@${vault.passwordFile}`, '--extra-vars', `@${vault.file}`);
   return [...words, '--extra-vars', `@${varsFile}`, playbook];

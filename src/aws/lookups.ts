@@ -101,8 +101,14 @@ export async function twoZones(aws: Aws, instanceTypes: readonly string[] = []):
 }
 
 /**
- * The newest minor of the newest PostgreSQL major that RDS offers and, if a class is given, that can be ordered with it; beta and preview versions
- * (18beta1, 18.0-rc1) are left out. Throws a usage error when no version fits the class.
+ * Major version of Debian 12's PostgreSQL client. pg_dump refuses servers that are newer than itself, and a database that cannot be
+ * backed up is none to keep data in.
+ */
+const NEWEST_WITH_BACKUPS = 15;
+
+/**
+ * The newest minor of the newest PostgreSQL major that RDS offers, that the hosts' own pg_dump can back up and, if a class is given, that can be
+ * ordered with it; beta and preview versions (18beta1, 18.0-rc1) are left out. Throws a usage error when no version fits the class.
  */
 export async function latestPostgres(aws: Aws, dbClass?: string): Promise<string> {
   const versions = await all(
@@ -111,7 +117,8 @@ export async function latestPostgres(aws: Aws, dbClass?: string): Promise<string
   );
   const names = versions
     .filter(({ Status = 'available' }) => Status === 'available')
-    .flatMap(({ EngineVersion = '' }) => (/^\d+\.\d+$/.test(EngineVersion) ? [EngineVersion] : []));
+    .flatMap(({ EngineVersion = '' }) => (/^\d+\.\d+$/.test(EngineVersion) ? [EngineVersion] : []))
+    .filter((version) => Number(major(version)) <= NEWEST_WITH_BACKUPS);
   const newestFirst = [...new Set(names)].sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   const majors = newestFirst.filter(
     (version, index) => newestFirst.findIndex((other) => major(other) === major(version)) === index,
@@ -121,7 +128,7 @@ export async function latestPostgres(aws: Aws, dbClass?: string): Promise<string
   }
   throw usageError(
     majors.length === 0
-      ? `RDS offers no PostgreSQL in ${aws.region}`
+      ? `RDS offers no PostgreSQL up to ${NEWEST_WITH_BACKUPS} in ${aws.region}`
       : `the database class "${dbClass}" cannot be ordered with PostgreSQL ${majors.join(', ')} in ${aws.region}`,
     'Take another class with --db-class, such as db.t4g.micro, or another --region.',
   );

@@ -1,4 +1,6 @@
 import type { Ui } from '../engine/types.ts';
+import type { DeploymentMapping } from './deploymentMapping.ts';
+import { servicesCommand } from './servicesCommands.ts';
 
 /** What a command gets. Its options are those below, in camelCase; flags win over the environment, that over the config file. */
 export interface Context {
@@ -37,6 +39,18 @@ export interface Options {
   speed?: string;
   latency?: string;
   port?: string;
+  domain?: string;
+  app?: string;
+  replicas?: string;
+  service?: string;
+  plan?: string;
+  parameters?: string;
+  into?: string;
+  http?: string;
+  follow?: boolean;
+  tail?: string;
+  /** of cloudspace.yaml alone: how a team's own deployment repository is used (deploymentMapping.ts) */
+  mapping?: DeploymentMapping;
   dryRun?: boolean;
   fix?: boolean;
   list?: boolean;
@@ -193,6 +207,70 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['cloudspace inventory --list'],
     load: () => import('./inventory.ts'),
   },
+  {
+    name: 'deploy',
+    arguments: '<dir>',
+    summary: 'build an application on a builder, run it on the runners, route its domain to it',
+    options: [
+      { flags: '--domain <names>', text: "the application's domain; several separated by commas" },
+      { flags: '--app <name>', text: "the application's name (default: the folder's)" },
+      { flags: '--replicas <count>', text: 'how many containers (default 2, or as many as it has)' },
+      { flags: '--service <kind>', text: 'postgres: a database of its own, as DATABASE_URL' },
+      { flags: '--http <how>', text: 'on port 80: serve, or redirect to https (default: serve in practice)' },
+      { flags: '--port <port>', text: 'the port it listens on (default: what its image exposes)' },
+      ...common,
+    ],
+    examples: [
+      'cloudspace deploy examples/hello --domain hello.localhost --service postgres',
+      'cloudspace deploy . --app shop --domain shop.example.com --replicas 3',
+    ],
+    load: () => import('./deploy.ts'),
+  },
+  {
+    name: 'apps',
+    summary: 'the applications that run, with their domains, versions and containers',
+    options: common,
+    examples: ['cloudspace apps', 'cloudspace apps --json'],
+    load: () => import('./apps.ts'),
+  },
+  {
+    name: 'logs',
+    arguments: '<app>',
+    summary: 'what an application prints, of all its containers',
+    options: [
+      { flags: '--follow', text: 'go on until Ctrl-C' },
+      { flags: '--tail <lines>', text: 'how many lines of each container (default 100)' },
+      ...common,
+    ],
+    examples: ['cloudspace logs hello', 'cloudspace logs hello --follow --json'],
+    load: () => import('./logs.ts'),
+  },
+  {
+    name: 'check',
+    arguments: '[chapter]',
+    summary: 'verify what is there from the outside, layer by layer; names the first broken one',
+    options: [isPractice, ...cloud, ...common],
+    examples: ['cloudspace check', 'cloudspace check ingress --json'],
+    load: () => import('./check.ts'),
+  },
+  {
+    name: 'deployment',
+    summary: 'the deployment repository that is in use, and what is taken from it',
+    options: [...shape.slice(-2, -1), ...common],
+    examples: ['cloudspace deployment'],
+    load: () => import('./deployment.ts'),
+    children: [
+      {
+        name: 'eject',
+        arguments: '<dir>',
+        summary: 'copy the reference deployment repository, to begin your own',
+        options: common.slice(-1),
+        examples: ['cloudspace deployment eject ../our-deployment'],
+        load: () => import('./deploymentEject.ts'),
+      },
+    ],
+  },
+  servicesCommand(common),
   {
     name: 'destroy',
     summary: 'take everything down again, in reverse; by tag, with or without the state file',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
 import { parseConsoleHostKeys } from '../ansible/hostKeys.ts';
@@ -15,12 +15,15 @@ import { CloudspaceError, type Event, type Output, type Play } from '../engine/t
 import type { Config } from '../steps/config.ts';
 import { DATABASE_NAME } from '../steps/controller.ts';
 import { hostsOf } from '../steps/hosts.ts';
+import { type DeploymentMapping, mapGroups, mapPlay } from './deploymentMapping.ts';
 import { sshOptions, writeHosts } from './hostsFile.ts';
 
 export interface ProvisionOptions {
   readonly config: Config;
   readonly dir: string;
   readonly deployment: string;
+  /** how that repository is used, when it is a team's own */
+  readonly mapping: DeploymentMapping;
   readonly aws: Aws;
   readonly journal: Journal;
   readonly vault: Vault;
@@ -51,11 +54,24 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
     return next;
   }
 
-  return async (play) => {
+  return async (described) => {
+    const play = mapPlay(described, options.mapping);
+    if (!play) {
+      const { key, title, hosts } = described;
+      notify({
+        type: 'play',
+        key,
+        title,
+        status: 'skipped',
+        hosts,
+        summary: 'the deployment repository has no playbook for it',
+      });
+      return;
+    }
     await Promise.all(play.hosts.map((key) => pinHostKeys(options, key)));
     const { hosts, inventory, sshConfig } = await prepare();
     const mine = hosts.filter((host) => play.hosts.includes(host.name));
-    const fingerprint = await fingerprintOf(options.deployment, play, mine);
+    const fingerprint = await fingerprintOf(options, play, mine);
     const before = journal.state.plays[play.key];
     if (before?.status === 'done' && before.fingerprint === fingerprint) {
       notify({ type: 'play', key: play.key, title: play.title, status: 'kept', hosts: play.hosts });
@@ -76,10 +92,15 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
         cloudspace_name: config.name,
         cloudspace_region: config.region,
         cloudspace_practice: options.practice,
+        cloudspace_state_dir: resolve(dir),
+        // Where applications live without a DNS of one's own; on AWS each says its own domain.
+        ...(options.practice ? { cloudspace_domain: 'localhost' } : {}),
         base_authorized_keys: [config.publicKey],
         ...database(options.outputs),
+        ...options.mapping.extraVars,
       },
       vault: options.vault,
+      vaultIds: options.mapping.vaultIds ?? {},
       home: join(dir, 'ansible'),
       logFile,
       signal,
@@ -110,12 +131,12 @@ function database(outputs: ReadonlyMap<string, Output>): { cloudspace_database?:
 }
 
 /** Hosts whose instance is there and whose host key is pinned. */
-async function reachableHosts({ config, outputs, journal, reach }: ProvisionOptions): Promise<Host[]> {
+async function reachableHosts({ config, outputs, journal, reach, mapping }: ProvisionOptions): Promise<Host[]> {
   return hostsOf(config, outputs).flatMap((host) => {
     const hostKeys = journal.state.hostKeys[host.instanceId];
     if (!hostKeys) return [];
     const through = host.publicIp === undefined ? undefined : reach(host.publicIp, 22);
-    return [{ ...host, hostKeys, ...(through ? { reach: through } : {}) }];
+    return [mapGroups({ ...host, hostKeys, ...(through ? { reach: through } : {}) }, mapping)];
   });
 }
 
@@ -167,10 +188,14 @@ async function pinHostKeys(
   }
 }
 
-/** What the play would do, as a hash: the deployment repository's files and the instances it runs on. */
-async function fingerprintOf(deployment: string, play: Play, hosts: readonly Host[]): Promise<string> {
+/** What the play would do, as a hash: the deployment repository's files, what it is told, and the instances it runs on. */
+async function fingerprintOf(
+  { deployment, mapping }: Pick<ProvisionOptions, 'deployment' | 'mapping'>,
+  play: Play,
+  hosts: readonly Host[],
+): Promise<string> {
   const hash = createHash('sha256').update(
-    JSON.stringify([play.playbook, hosts.map((host) => [host.name, host.instanceId])]),
+    JSON.stringify([play.playbook, hosts.map((host) => [host.name, host.instanceId]), mapping]),
   );
   const entries = await readdir(deployment, { recursive: true, withFileTypes: true });
   const files = entries

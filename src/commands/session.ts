@@ -5,6 +5,7 @@ import type { Credentials, Identity } from '../aws/credentials.ts';
 import { acquireLock, type Lock } from '../engine/lock.ts';
 import { type Ui, usageError } from '../engine/types.ts';
 import { DEFAULTS, teamNumber } from '../steps/config.ts';
+import { OWN_VAULT, vaultPasswordFile } from './deploymentMapping.ts';
 import type { Context } from './index.ts';
 import { locate, type Place } from './places.ts';
 import { openPracticeCloud, type PracticeCloud, type PracticeSettings, practiceSettings } from './practiceCloud.ts';
@@ -75,7 +76,12 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     const endpointUrl =
       practice?.endpoint ??
       (await login.resolveEndpoint({ endpointUrl: options.endpointUrl ?? text(saved.endpointUrl), profile }))?.value;
-    const vault = openVault({ dir: place.dir, vaultId: 'development' });
+    const passwordFile = await vaultPasswordFile(place.dir, options.mapping ?? {});
+    const vault = openVault({
+      dir: place.dir,
+      vaultId: OWN_VAULT,
+      ...(passwordFile === undefined ? {} : { passwordFile }),
+    });
     const requests: AwsRequest[] = [];
 
     const connectAs = async (roleArn: string | undefined) => {

@@ -1,10 +1,16 @@
+import { referenceDeployment } from '../ansible/paths.ts';
 import { startRun } from '../engine/apply.ts';
 import { newState, openJournal } from '../engine/journal.ts';
-import { CHAPTERS, type ChapterId, type Event, usageError } from '../engine/types.ts';
+import { CHAPTERS, type ChapterId, type Event, type Ui, usageError } from '../engine/types.ts';
 import { walk } from '../steps/index.ts';
+import { errorEvent } from '../ui/errorText.ts';
 import { checkFlags, collectAnswers } from './answers.ts';
+import { provideDatabase } from './applicationDatabase.ts';
+import { checkChapterDone, checkEverything } from './chapterChecks.ts';
 import { chapterOrder } from './chapterOrder.ts';
+import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
 import type { Context } from './index.ts';
+import { lastAct } from './lastAct.ts';
 import { explain, offerProfile, roleChooser, settled } from './login.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { provisioner } from './provision.ts';
@@ -79,10 +85,12 @@ export async function start(
       secrets: (names) => generateSecrets(session, names),
       ...(answers.provision === 'ansible' ? { play: (play) => provision(play) } : {}),
     });
+    const deployment = await deploymentDir(options, answers.saved.deployment);
     const provision = provisioner({
       config,
       dir,
-      deployment: await deploymentDir(options, answers.saved.deployment),
+      deployment,
+      mapping: options.mapping ?? {},
       aws: session.aws,
       journal,
       vault: session.vault,
@@ -93,6 +101,26 @@ export async function start(
       notify,
       signal,
     });
+    const endpoints = () =>
+      endpointsOf(run.outputs, how.practice, (address, port) => session.practice?.reach(address, port));
+    const ownDeployment = deployment !== referenceDeployment();
+    const withoutHosts =
+      answers.provision === 'skip'
+        ? 'provisioning was skipped'
+        : how.practice && session.settings.hosts === 'none'
+          ? 'this practice has no hosts'
+          : undefined;
+    const checked = () => ({
+      place: { name, dir, state: journal.state },
+      aws: session.aws,
+      account,
+      practice: how.practice,
+      endpoints: endpoints(),
+      healthKnown: withoutHosts === undefined,
+      ownDeployment,
+      signal,
+      ...(withoutHosts === undefined ? {} : { withoutHosts }),
+    });
     const outcome = await walkthrough({
       config,
       walk: list,
@@ -102,8 +130,12 @@ export async function start(
       signal,
       until,
       interactive,
+      // Without hosts there is little to see from outside: who reads along is shown it, a script asks for it with `cloudspace check`.
+      check: async (chapter) =>
+        (withoutHosts !== undefined && !interactive) || (await checkChapterDone(checked(), chapter, ui)),
       open: order.open,
     });
+    await writeEndpoints(dir, endpoints());
     const again = how.practice ? 'cloudspace practice' : 'cloudspace start';
     if (outcome === 'saved') {
       ui.notify({
@@ -112,10 +144,26 @@ export async function start(
       });
       return 0;
     }
+    let good = outcome === 'done';
+    let url: string | undefined;
+    if (until === 'services' && withoutHosts === undefined) {
+      try {
+        const place = { name, dir, state: journal.state };
+        const database = provideDatabase({ ...context, options: { ...options, name } });
+        if (!ownDeployment && (!interactive || (await wantsSample(ui))))
+          url = (await lastAct({ place, practice: how.practice, database, ui, signal })).urls[0];
+      } catch (error) {
+        signal.throwIfAborted();
+        ui.notify(errorEvent(error));
+        good = false;
+      }
+      good = (await checkEverything(checked(), ui)) && good;
+    }
     ui.notify({
       type: 'summary',
-      text: await summary(session, journal.state, answers.provision, until),
+      text: await summary(session, journal.state, answers.provision, until, url),
       data: {
+        ...(url === undefined ? {} : { url }),
         name,
         account,
         region,
@@ -123,7 +171,7 @@ export async function start(
         mutations: session.requests.filter((request) => request.mutating).length,
       },
     });
-    return 0;
+    return good || interactive ? 0 : 1;
   } finally {
     await session.close();
   }
@@ -133,6 +181,16 @@ export function checkChapter(text: string): ChapterId {
   const found = CHAPTERS.find((chapter) => chapter === text);
   if (found) return found;
   throw usageError(`there is no chapter "${text}"`, `the chapters are: ${CHAPTERS.join(', ')}`, 'UnknownChapter');
+}
+
+function wantsSample(ui: Ui): Promise<boolean> {
+  return ui.ask({
+    kind: 'confirm',
+    id: 'sample',
+    message: 'Everything stands. Deploy the sample application, with a database of its own?',
+    help: 'It is built on a builder, runs on the runners and answers through the load balancer. A second deployment of the same changes nothing.',
+    default: true,
+  });
 }
 
 /** The names say what they are: `…_fernet_key` is a key for Fernet, everything else a password of 64 characters. */
@@ -148,6 +206,7 @@ async function summary(
   state: { resources: Readonly<Record<string, { usdPerHour?: number }>> },
   provision: string,
   until: ChapterId,
+  url: string | undefined,
 ): Promise<string> {
   const entries = Object.values(state.resources);
   const usd = entries.reduce((sum, entry) => sum + (entry.usdPerHour ?? 0), 0);
@@ -158,6 +217,12 @@ async function summary(
     provision === 'skip'
       ? '- provisioning was skipped: the hosts are as they came'
       : `- \`cloudspace ssh controller\`, \`cloudspace ssh runner-1 -- hostname\`: your hosts, through the bastion`,
+    ...(url === undefined
+      ? []
+      : [
+          `- ${url}: the sample application; your own: \`cloudspace deploy DIR --domain NAME\``,
+          '- `cloudspace check`: looks from the outside whether all of it works',
+        ]),
     '- `cloudspace status`: what is there and what it costs',
     `- \`cloudspace destroy${flag}\`: take everything down again`,
   ].join('\n');

@@ -23,12 +23,14 @@ export interface WalkthroughOptions {
   readonly until: ChapterId;
   /** asks after each step; without it everything starts at once and only the report keeps the chapters' order */
   readonly interactive: boolean;
+  /** looks at a chapter from outside when it is done; false when something is broken */
+  readonly check: (chapter: ChapterId) => Promise<boolean>;
   /** lets a chapter's events through (unattended) */
   readonly open: (chapter: ChapterId) => void;
 }
 
-/** How the walk ended: through, or left by the person with everything saved. */
-export type Outcome = 'done' | 'saved';
+/** How the walk ended: through, through with something that a check found broken, or left by the person with everything saved. */
+export type Outcome = 'done' | 'broken' | 'saved';
 
 /** The six chapters (the login prelude is over when this begins). */
 export async function walkthrough(options: WalkthroughOptions): Promise<Outcome> {
@@ -46,6 +48,7 @@ async function unattended(options: WalkthroughOptions, chapters: readonly WalkCh
   const everything = run.do(chapters.flatMap(actionsOf));
   everything.catch(() => {}); // reported by the chapter it belongs to
   let failure: unknown;
+  let good = true;
   for (const one of chapters) {
     chapterEvent(options, one, 'started');
     options.open(one.chapter.id);
@@ -55,6 +58,7 @@ async function unattended(options: WalkthroughOptions, chapters: readonly WalkCh
         state.chapters[one.chapter.id] = 'done';
         for (const { step } of one.steps) state.steps[`${one.chapter.id}/${step.id}`] = 'done';
       });
+      good = (await options.check(one.chapter.id)) && good;
       chapterEvent(options, one, 'done');
     } catch (error) {
       options.signal.throwIfAborted();
@@ -66,7 +70,7 @@ async function unattended(options: WalkthroughOptions, chapters: readonly WalkCh
   if (run.settling() > 0)
     ui.notify({ type: 'info', text: 'Everything is made. Waiting for what is still on its way.' });
   await run.settled();
-  return 'done';
+  return good ? 'done' : 'broken';
 }
 
 const RETRY = {
@@ -271,6 +275,7 @@ async function endChapter(options: WalkthroughOptions, one: WalkChapter): Promis
   await journal.update((state) => {
     state.chapters[one.chapter.id] = status;
   });
+  if (status === 'done') await options.check(one.chapter.id);
   chapterEvent(options, one, status);
   if (one.chapter.homework === undefined) return;
   const note = await ui.ask({

@@ -94,6 +94,7 @@ export const controller: Chapter<Config> = {
       title: 'Provisioning the controller',
       guide: 'Provisioning the controller',
       actions: () => [
+        { secrets: ['redis_password'] },
         {
           play: {
             key: 'play-controller',
@@ -102,7 +103,7 @@ export const controller: Chapter<Config> = {
             hosts: ['controller'],
             after: [ready('controller'), ready('eip-association-controller'), ready('sg-controller-ingress')],
             needs: ['play-bastion'],
-            seconds: 90,
+            seconds: 180,
           },
         },
       ],

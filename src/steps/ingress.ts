@@ -9,11 +9,13 @@ import { groups } from './groups.ts';
 import { runnerHosts } from './runners.ts';
 import { network } from './vpc.ts';
 
+const SSH_PORT = 2222;
+
 /** The guide's chapter 5: three TCP ports, checked on another one. */
 export const PORTS = [
   { protocol: 'http', port: 80 },
   { protocol: 'https', port: 443 },
-  { protocol: 'ssh', port: 2222 },
+  { protocol: 'ssh', port: SSH_PORT },
 ] as const;
 const HEALTH_PORT = 79;
 
@@ -73,13 +75,22 @@ export const ingress: Chapter<Config> = {
         {
           resource: resource(securityGroupRules, 'sg-runners-ingress-load-balancer', {
             groupId: out(groups.runners(config), 'id'),
-            rules: [...PORTS.map(({ port }) => port), HEALTH_PORT].map((port) => ({
-              protocol: 'tcp' as const,
-              fromPort: port,
-              toPort: port,
-              sourceGroupId: out(groups.loadBalancer(config), 'id'),
-              description: port === HEALTH_PORT ? 'health checks' : 'from the load balancer',
-            })),
+            rules: [
+              ...[...PORTS.map(({ port }) => port), HEALTH_PORT].map((port) => ({
+                protocol: 'tcp' as const,
+                fromPort: port,
+                toPort: port,
+                sourceGroupId: out(groups.loadBalancer(config), 'id'),
+                description: port === HEALTH_PORT ? 'health checks' : 'from the load balancer',
+              })),
+              {
+                protocol: 'tcp',
+                fromPort: SSH_PORT,
+                toPort: SSH_PORT,
+                sourceGroupId: out(groups.runners(config), 'id'),
+                description: 'SSH, sent on to the runner with the container',
+              },
+            ],
           }),
         },
       ],

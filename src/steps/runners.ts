@@ -56,8 +56,9 @@ export const runners: Chapter<Config> = {
               ready('route-table-association-private-a'),
               ready('route-table-association-private-b'),
             ],
-            needs: ['play-bastion'],
-            seconds: 90,
+            // A runner joins the controller's Swarm and trusts its authority.
+            needs: ['play-controller'],
+            seconds: 120,
           },
         },
       ],
@@ -65,9 +66,15 @@ export const runners: Chapter<Config> = {
   ],
 };
 
+/** What Docker chooses host ports from: the kernel's net.ipv4.ip_local_port_range, and this is its default. */
+const CONTAINER_PORTS = [32768, 60999] as const;
+
 type Group = ReturnType<typeof groups.runners>;
 
-/** Docker Swarm's traffic between nodes: gossip and the overlay network (Docker's documentation, "Open protocols and ports between the hosts"). */
+/**
+ * Docker Swarm's traffic between nodes: gossip and the overlay network (Docker's documentation, "Open protocols and ports between the
+ * hosts"), and requests to containers from the ingress of any runner.
+ */
 function swarmFrom(group: Group) {
   const rule = (protocol: 'tcp' | 'udp', port: number, description: string) => ({
     protocol,
@@ -80,5 +87,9 @@ function swarmFrom(group: Group) {
     rule('tcp', 7946, 'Swarm: gossip'),
     rule('udp', 7946, 'Swarm: gossip'),
     rule('udp', 4789, 'Swarm: overlay network'),
+    {
+      ...rule('tcp', CONTAINER_PORTS[0], 'containers, on ports that Docker chooses'),
+      toPort: CONTAINER_PORTS[1],
+    },
   ];
 }

@@ -7,8 +7,12 @@ import { publicHost } from './host.ts';
 import { runnerKeys } from './hosts.ts';
 import { network } from './vpc.ts';
 
-/** Secrets of the services API, by their names in the vault file (the guide's chapter 6): four of 64 characters, one Fernet key. */
+/** AMQP over TLS, IANA's port for it. */
+export const AMQPS_PORT = 5671;
+
+/** Secrets of the services API, by their names in the vault file (the guide's chapter 6): five of 64 characters, one Fernet key. */
 export const SERVICE_SECRETS = {
+  services_api_token: 'password',
   services_database_password: 'password',
   services_rabbitmq_password: 'password',
   services_redis_password: 'password',
@@ -54,6 +58,20 @@ export const services: Chapter<Config> = {
                 cidr: config.sshFrom,
                 description: 'API from your own address',
               },
+              {
+                protocol: 'tcp',
+                fromPort: 443,
+                toPort: 443,
+                sourceGroupId: out(groups.runners(config), 'id'),
+                description: 'API from the runners',
+              },
+              {
+                protocol: 'tcp',
+                fromPort: AMQPS_PORT,
+                toPort: AMQPS_PORT,
+                sourceGroupId: out(groups.runners(config), 'id'),
+                description: 'RabbitMQ from applications',
+              },
             ],
           }),
         },
@@ -67,6 +85,13 @@ export const services: Chapter<Config> = {
                 toPort: POSTGRES_PORT,
                 sourceGroupId: out(groups.services(config), 'id'),
                 description: 'PostgreSQL from the services API',
+              },
+              {
+                protocol: 'tcp',
+                fromPort: POSTGRES_PORT,
+                toPort: POSTGRES_PORT,
+                sourceGroupId: out(groups.runners(config), 'id'),
+                description: 'PostgreSQL from applications',
               },
             ],
           }),
@@ -90,9 +115,16 @@ export const services: Chapter<Config> = {
             title: 'Provision the services host',
             playbook: 'services.yml',
             hosts: ['services'],
-            after: [ready('services'), ready('eip-association-services'), ready('sg-services-ingress')],
-            needs: ['play-bastion'],
-            seconds: 90,
+            // The API keeps its own data in the database, and its certificate comes from the controller.
+            after: [
+              ready('services'),
+              ready('eip-association-services'),
+              ready('sg-services-ingress'),
+              ready('database'),
+              ready('sg-database-ingress-services'),
+            ],
+            needs: ['play-bastion', 'play-controller'],
+            seconds: 120,
           },
         },
         {

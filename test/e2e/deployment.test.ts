@@ -12,7 +12,7 @@ import { makeControlDir, type SshFiles, writeSshFiles } from '../../src/ansible/
 import type { Host } from '../../src/ansible/types.ts';
 import type { Event } from '../../src/engine/types.ts';
 import { containerHosts, startDockerd } from '../../src/practice/hosts/index.ts';
-import { type DesiredInstance, type Hosts, LAPTOP_ADDRESS } from '../../src/practice/hosts/types.ts';
+import { type DesiredInstance, type FirewallRule, type Hosts, LAPTOP_ADDRESS } from '../../src/practice/hosts/types.ts';
 
 // The reference deployment on real hosts, through the bastion. Needs a container engine, ansible-core and Debian's package mirror.
 
@@ -25,6 +25,27 @@ const ROLES: readonly { readonly name: string; readonly groups: readonly string[
   { name: 'runner-1', groups: ['runners', 'builders'], privateIp: '10.214.10.11' },
   { name: 'runner-2', groups: ['runners'], privateIp: '10.214.10.12' },
 ];
+
+const CONTROLLER = '10.214.0.11';
+const RUNNERS = ROLES.filter(({ groups }) => groups.includes('runners')).map(({ privateIp }) => privateIp);
+
+const open = (protocol: 'tcp' | 'udp', ports: readonly [number, number?], from: readonly string[]): FirewallRule => ({
+  protocol,
+  fromPort: ports[0],
+  toPort: ports[1] ?? ports[0],
+  sources: from.map((address) => `${address}/32`),
+});
+
+/** What the security groups of the walk let in, besides SSH. */
+const swarm = (from: readonly string[]): FirewallRule[] => [
+  open('tcp', [7946], from),
+  open('udp', [7946], from),
+  open('udp', [4789], from),
+];
+const MORE: Readonly<Record<string, readonly FirewallRule[]>> = {
+  controller: [...swarm(RUNNERS), ...[2377, 5000, 6379].map((port) => open('tcp', [port], RUNNERS))],
+  'runner-1': [...swarm([CONTROLLER, ...RUNNERS]), open('tcp', [32768, 60999], [CONTROLLER, ...RUNNERS])],
+};
 
 let dir: string;
 let practice: Hosts;
@@ -53,6 +74,8 @@ const run = (
     extraVars: {
       cloudspace_name: NAME,
       base_authorized_keys: [publicKey],
+      redis_password: 'of-no-other-use-than-this-test-0123456789',
+      cloudspace_state_dir: dir,
       base_users: [{ name: 'ada', keys: [publicKey], sudo: true }],
     },
     sshConfig: files.sshConfig,
@@ -88,12 +111,8 @@ beforeAll(async () => {
       state: 'running',
       publicKey,
       ingress: [
-        {
-          protocol: 'tcp',
-          fromPort: 22,
-          toPort: 22,
-          sources: [name === 'bastion' ? `${LAPTOP_ADDRESS}/32` : `${BASTION}/32`],
-        },
+        open('tcp', [22], [name === 'bastion' ? LAPTOP_ADDRESS : BASTION]),
+        ...(MORE[name.replace('runner-2', 'runner-1')] ?? []),
       ],
     }),
   );
@@ -125,19 +144,20 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 }, 120_000);
 
-test('every host is set up through the bastion, with progress', { timeout: 400_000 }, async () => {
-  for (const playbook of ['bastion.yml', 'controller.yml', 'runners.yml']) {
+test('every host is set up through the bastion, with progress', { timeout: 900_000 }, async () => {
+  for (const playbook of ['bastion.yml', 'controller.yml', 'runners.yml', 'connect.yml']) {
     const result = await run(playbook);
     expect(result.failures).toEqual([]);
     expect(result.ok).toBe(true);
-    expect(result.changed).toBeGreaterThan(5);
+    expect(result.changed).toBeGreaterThan(1);
   }
   const last = events.findLast((event) => event.type === 'task');
-  expect(last).toMatchObject({ play: 'runners' });
+  expect(last).toMatchObject({ play: 'connect' });
+  expect(await readFile(join(dir, 'ca.crt'), 'utf8')).toContain('BEGIN CERTIFICATE');
   expect(last?.type === 'task' && last.done === last.of).toBe(true);
 });
 
-test('a second run changes nothing on any host', { timeout: 200_000 }, async () => {
+test('a second run changes nothing on any host', { timeout: 600_000 }, async () => {
   const result = await run('site.yml');
   expect(result).toMatchObject({ ok: true, changed: 0 });
   expect(Object.keys(result.recap).sort()).toEqual(['bastion', 'controller', 'runner-1', 'runner-2']);
@@ -155,6 +175,11 @@ test('hosts are what the roles say', { timeout: 120_000 }, async () => {
   expect(facts.stdout).toContain('/usr/bin/psql');
   for (const line of ['permitrootlogin no', 'passwordauthentication no', 'allowtcpforwarding no', 'x11forwarding no'])
     expect(facts.stdout.split('\n')).toContain(line);
+  const labels = await ssh([
+    'controller',
+    "sudo docker node inspect runner-1 runner-2 -f '{{.Description.Hostname}} {{.Status.State}} {{.Spec.Labels.builder}}'",
+  ]);
+  expect(labels.stdout).toBe('runner-1 ready true\nrunner-2 ready false');
   expect((await ssh(['controller', 'sudo -n apt-config dump | grep -c Debian-Security'])).stdout).not.toBe('0');
   expect((await ssh(['-l', 'ada', 'controller', 'sudo -n id -un'])).stdout).toBe('root');
 });

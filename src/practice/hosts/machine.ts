@@ -133,7 +133,8 @@ export interface CreateOptions {
  * The words of `docker create` for a machine. Nothing secret is among them: files are copied into the container afterwards.
  * systemd needs SYS_ADMIN, its mount and key calls (seccomp), fresh /run and /tmp, and control groups of its own: a private namespace,
  * made writable at boot, keeps what a host's own containers leave behind inside the host's group. /var/lib/docker is a volume so that
- * overlay2 works for those. CAP_SYS_RESOURCE and with it --privileged are left out: not every machine has it.
+ * overlay2 works for those. With SYS_PTRACE the host's root may look into processes of other users, as root may on a machine: without it neither health
+ * checks nor `docker exec` work for containers that do not run as root. CAP_SYS_RESOURCE and with it --privileged are left out: not every machine has it.
  */
 export function createArguments(machine: Machine, options: CreateOptions): string[] {
   const { engine, practice } = options;
@@ -154,7 +155,7 @@ export function createArguments(machine: Machine, options: CreateOptions): strin
     ...['--stop-signal', machine.stopSignal, '--restart', 'no', '--cap-add', 'NET_ADMIN'],
     ...(machine.systemd
       ? [
-          ...['-t', '-e', 'container=docker', '--cap-add', 'SYS_ADMIN'],
+          ...['-t', '-e', 'container=docker', '--cap-add', 'SYS_ADMIN', '--cap-add', 'SYS_PTRACE'],
           ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
           ...['--tmpfs', '/run', '--tmpfs', '/tmp:exec,mode=1777', cgroup],
         ]

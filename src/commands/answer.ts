@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { join } from 'node:path';
+import type { Endpoint } from './endpointsFile.ts';
+
+export interface Answer {
+  /** 0: there was no HTTP answer; `problem` says why */
+  readonly status: number;
+  readonly body: string;
+  readonly location?: string;
+  readonly problem?: string;
+}
+
+/** Enough of a page to know it by. */
+const MOST_BODY = 65_536;
+
+/**
+ * One request to a domain through an endpoint, without asking DNS: what a browser does that finds the domain there. With `ca` it speaks TLS and trusts this
+ * authority (PEM) and no other; with `anyName` a certificate of it for another name will do. Never throws.
+ */
+export function ask(
+  endpoint: Endpoint,
+  domain: string,
+  options: { path?: string; ca?: string; anyName?: boolean; timeout?: number } = {},
+): Promise<Answer> {
+  const { path = '/', ca, timeout = 5 } = options;
+  return new Promise((resolve) => {
+    const done = (answer: Answer): void => {
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    const settings = {
+      host: endpoint.host,
+      port: endpoint.port,
+      path,
+      agent: false as const,
+      headers: { host: domain, 'user-agent': 'cloudspace' },
+    };
+    const sent =
+      ca === undefined
+        ? httpRequest(settings)
+        : httpsRequest({
+            ...settings,
+            ca,
+            servername: domain,
+            ...(options.anyName ? { checkServerIdentity: () => undefined } : {}),
+          });
+    const timer = setTimeout(() => {
+      done({ status: 0, body: '', problem: `no answer within ${timeout} seconds` });
+      sent.destroy();
+    }, timeout * 1000);
+    sent.on('error', (error: NodeJS.ErrnoException) => done({ status: 0, body: '', problem: reason(error) }));
+    sent.on('response', (response) => {
+      let body = '';
+      const finish = (): void => {
+        const { location } = response.headers;
+        done({ status: response.statusCode ?? 0, body, ...(location === undefined ? {} : { location }) });
+      };
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        if (body.length < MOST_BODY) body += chunk;
+      });
+      response.on('end', finish);
+      response.on('error', finish);
+      response.on('aborted', finish);
+    });
+    sent.end();
+  });
+}
+
+function reason(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ECONNREFUSED') return 'the connection was refused';
+  if (error.code === 'ECONNRESET' || error.message === 'socket hang up')
+    return 'the connection was closed without an answer';
+  return error.message;
+}
+
+/** Is this the application's own answer? The ingress answers itself when it knows no route, no container, or gets none of their answers. */
+export function isApplications({ status, body }: Answer): boolean {
+  if (status === 0 || [502, 503, 504].includes(status)) return false;
+  return !(status === 404 && body.includes('No application of this Cloudspace has this address'));
+}
+
+/** The Cloudspace's own certificate authority, as the last run fetched it; undefined before that. */
+export async function readAuthority(dir: string): Promise<string | undefined> {
+  return readFile(join(dir, 'ca.crt'), 'utf8').catch(() => undefined);
+}

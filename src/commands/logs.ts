@@ -1,0 +1,59 @@
+import { usageError } from '../engine/types.ts';
+import { checkApp } from './application.ts';
+import type { Context } from './index.ts';
+import { locateExisting } from './places.ts';
+import { lastLines, openRemote, remoteError } from './remote.ts';
+import { CONTROLLER, LABEL, swarmOf } from './swarm.ts';
+
+/** Seconds; a follower ends with Ctrl-C. */
+const A_DAY = 86_400;
+
+/** `cloudspace logs APP`: what its containers print, with who printed it. With `--json` one object a line. */
+export async function run(context: Context): Promise<number> {
+  const { options, print, signal } = context;
+  const app = checkApp(context.args[0] ?? '');
+  const tail = Number(options.tail ?? 100);
+  if (!(Number.isInteger(tail) && tail >= 0))
+    throw usageError(`"${options.tail}" is not a number of lines`, 'for example --tail 100');
+  const remote = await openRemote(await locateExisting(context), signal);
+  const swarm = swarmOf(remote);
+  const services = await swarm.services();
+  if (!services.some((service) => service.Spec.Labels[LABEL.app] === app)) {
+    const names = services.map((service) => service.Spec.Name).join(', ');
+    throw usageError(
+      `there is no application "${app}"`,
+      names === '' ? 'none runs yet: cloudspace deploy' : `there are: ${names}`,
+      'NoSuchApp',
+    );
+  }
+  const show = (line: string): void => {
+    const entry = parseLine(line);
+    if (entry) print(options.json ? `${JSON.stringify(entry)}\n` : `${entry.host} ${entry.container}  ${entry.line}\n`);
+    else if (!options.json && line.trim() !== '') print(`${line}\n`);
+  };
+  const words = [
+    'sudo',
+    'docker',
+    'service',
+    'logs',
+    '--tail',
+    String(tail),
+    ...(options.follow ? ['--follow'] : []),
+    app,
+  ];
+  const result = await remote.run(CONTROLLER, words.join(' '), {
+    timeout: options.follow ? A_DAY : 60,
+    onLine: show,
+    discard: true,
+  });
+  if (result.exitCode === 0) return 0;
+  throw remoteError(CONTROLLER, `reading the logs of ${app}`, { ...result, stderr: lastLines(result.stderr, 5) });
+}
+
+/** A line as `docker service logs` prints it: "app.1.id@host    | text"; undefined for what is none. */
+export function parseLine(line: string): { container: string; host: string; line: string } | undefined {
+  const found = /^([a-z][a-z0-9-]*)\.(\d+)\.([a-z0-9]+)@(\S+)\s+\| ?(.*)$/.exec(line);
+  if (!found) return undefined;
+  const [, app = '', slot = '', , host = '', text = ''] = found;
+  return { container: `${app}.${slot}`, host, line: text };
+}

@@ -1,0 +1,207 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cli, serve } from '../support/cli.ts';
+
+// Controller and runners of a practice Cloudspace: Swarm, registry, Redis and the publisher of routes. Makes a Cloudspace up to the runners
+// and destroys it; with CLOUDSPACE_TEST_SWARM=<state folder>/<name> one that is there is used and left.
+
+const given = process.env.CLOUDSPACE_TEST_SWARM;
+const NAME = given?.split('/').at(-1) ?? 'swarm-86';
+const BASE_IMAGE = 'controller:5000/cloudspace/base:12';
+const DOMAIN = 'web.localhost';
+
+let stateDir: string;
+let dir: string;
+
+/** A script as root on a host, through the bastion. */
+async function on(host: string, script: string): Promise<string> {
+  const { stdout } = await execa(
+    'ssh',
+    ['-F', join(dir, 'ssh_config'), '-o', 'BatchMode=yes', host, 'sudo bash -e -s'],
+    { input: script, timeout: 180_000 },
+  );
+  return stdout.trim();
+}
+
+const walk = (words: readonly string[] = []) =>
+  cli(['practice', '--yes', '--name', NAME, '--state-dir', stateDir, '--until', 'runners', ...words], {
+    env: { ...process.env, SSH_AUTH_SOCK: '', AWS_PROFILE: '', FORCE_COLOR: '0' },
+  });
+
+interface Route {
+  readonly app: string;
+  readonly backends: readonly string[];
+}
+
+const routeOf = async (domain: string): Promise<Route | undefined> => {
+  const text = await on('controller', `cloudspace-redis get route:${domain}`);
+  return text === '' ? undefined : (JSON.parse(text) as Route);
+};
+
+async function until<T>(look: () => Promise<T>, good: (value: T) => boolean, seconds = 60): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const value = await look();
+    if (good(value)) return value;
+    if (Date.now() > end) throw new Error(`not within ${seconds} s; last: ${JSON.stringify(value)}`);
+    await sleep(300);
+  }
+}
+
+const backends = (count: number) =>
+  until(
+    () => routeOf(DOMAIN),
+    (route) => route?.backends.length === count,
+  );
+
+/** Runs a command on the controller and gives the milliseconds from its end until the route store is as wanted, measured there. */
+async function millisecondsUntil(command: string, wanted: string): Promise<number> {
+  const script = `${command} >/dev/null
+    begin=$(date +%s%N)
+    for try in $(seq 300); do ${wanted} && break; sleep 0.03; done
+    echo $(( ($(date +%s%N) - begin) / 1000000 ))`;
+  return Number(await on('controller', script));
+}
+
+const nodes = async (): Promise<string[]> => {
+  const format = '{{.Description.Hostname}} {{.Status.State}} {{.Spec.Availability}} {{.Spec.Labels.builder}}';
+  const list = await on('controller', `docker node ls -q | xargs docker node inspect --format '${format}'`);
+  return list.split('\n').sort();
+};
+
+beforeAll(async () => {
+  stateDir = given ? join(given, '..') : await mkdtemp(join(tmpdir(), 'cloudspace-swarm-'));
+  dir = join(stateDir, NAME);
+  if (!given) {
+    const made = await walk();
+    if (made.code !== 0) throw new Error(`the walk ended with ${made.code}: ${made.stderr.slice(-2000)}`);
+  }
+}, 900_000);
+
+afterAll(async () => {
+  if (given) return void (await on('controller', 'docker service rm web || true'));
+  await cli(['destroy', '--yes', '--name', NAME, '--state-dir', stateDir]);
+  await rm(stateDir, { recursive: true, force: true });
+}, 180_000);
+
+test('the runners are workers and builders, and the controller runs no application', { timeout: 60_000 }, async () => {
+  expect(await nodes()).toEqual([
+    'controller ready drain <no value>',
+    'runner-1 ready active true',
+    'runner-2 ready active true',
+  ]);
+});
+
+test('registry and Redis let in only who has a certificate, or the password', { timeout: 90_000 }, async () => {
+  const ask = (more: string) =>
+    `curl -s -o /dev/null -w '%{http_code}' --cacert /etc/cloudspace/ca.crt ${more} https://controller:5000/v2/ || true`;
+  expect(await on('runner-1', ask(''))).toBe('000');
+  expect(await on('runner-1', ask('--cert /etc/cloudspace/tls/host.crt --key /etc/cloudspace/tls/host.key'))).toBe(
+    '200',
+  );
+  expect(await on('runner-1', 'curl -s http://controller:5000/v2/ -o /dev/null -w "%{http_code}" || true')).toBe('400');
+  const secure = '--tls --cacert /etc/cloudspace/ca.crt';
+  expect(await on('controller', `redis-cli -h controller ${secure} get routes:publisher 2>&1 || true`)).toContain(
+    'NOAUTH',
+  );
+  expect(await on('controller', 'redis-cli -h controller ping 2>&1 || true')).toMatch(/closed|reset/);
+  // A secret is no word of a command line, on any host.
+  const password = await on('controller', 'cat /etc/cloudspace/redis-password');
+  expect(password.length).toBeGreaterThan(30);
+  for (const host of ['controller', 'runner-1'])
+    expect(await on(host, 'ps -eo args; docker info')).not.toContain(password);
+});
+
+test('containers know the hosts by name', { timeout: 60_000 }, async () => {
+  const seen = await on('runner-1', `docker run --rm ${BASE_IMAGE} getent hosts controller runner-2`);
+  expect(seen).toMatch(/^10\.\d+\.\d+\.\d+ +controller\n10\.\d+\.\d+\.\d+ +runner-2$/);
+});
+
+test('what runs becomes a route, and a change of it is there within a second', { timeout: 180_000 }, async () => {
+  const labels = { app: 'web', domain: DOMAIN, port: '8080', http: 'serve', version: '1' };
+  const words = Object.entries(labels).map(([name, value]) => `--label cloudspace.${name}=${value}`);
+  await on(
+    'controller',
+    `docker service create --detach --quiet --name web --replicas 2 --stop-grace-period 1s ${words.join(' ')} \
+      --publish mode=host,target=8080 --update-order start-first ${BASE_IMAGE} python3 -m http.server 8080`,
+  );
+  const route = await backends(2);
+  expect(route).toMatchObject({ app: 'web' });
+  const answers = route?.backends.map((address) => `curl -s -o /dev/null -w '%{http_code} ' http://${address}/`);
+  expect(await on('runner-1', answers?.join('\n') ?? '')).toBe('200 200');
+
+  const added = await millisecondsUntil(
+    'docker service update --detach --label-add cloudspace.domain=other.localhost web',
+    '[ -n "$(cloudspace-redis get route:other.localhost)" ]',
+  );
+  expect(added).toBeLessThan(1000);
+  const back = await millisecondsUntil(
+    `docker service update --detach --label-add cloudspace.domain=${DOMAIN} web`,
+    '[ -z "$(cloudspace-redis get route:other.localhost)" ]',
+  );
+  expect(back).toBeLessThan(1000);
+});
+
+test('routes outlive Redis, its content, the publisher and Docker on the controller', {
+  timeout: 180_000,
+}, async () => {
+  const before = await backends(2);
+  for (const blow of [
+    'systemctl restart redis-server',
+    'cloudspace-redis flushall',
+    'kill -9 $(systemctl show -p MainPID --value cloudspace-routes)',
+  ]) {
+    await on('controller', blow);
+    expect(await backends(2), blow).toEqual(before);
+  }
+  // Seen every 50 ms while the manager is away and comes back: never without its containers.
+  const seen = await on(
+    'controller',
+    `systemctl restart docker & for try in $(seq 200); do cloudspace-redis get route:${DOMAIN}; sleep 0.05; done; wait`,
+  );
+  expect(new Set(seen.split('\n'))).toEqual(new Set([JSON.stringify(before, Object.keys(before ?? {}).sort())]));
+});
+
+test('a runner that was terminated and made again joins again and gets its share', { timeout: 600_000 }, async () => {
+  const runners = JSON.parse(await readFile(join(dir, 'inventory.json'), 'utf8')).all.hosts as Record<
+    string,
+    { instance_id: string }
+  >;
+  const cloud = await serve(stateDir, ['--name', NAME, '--hosts', 'none']);
+  try {
+    const id = runners['runner-2']?.instance_id ?? '';
+    const env = { ...process.env, ...cloud.env, AWS_DEFAULT_REGION: 'eu-central-1' };
+    await execa('aws', ['ec2', 'terminate-instances', '--instance-ids', id], { env });
+  } finally {
+    await cloud.close();
+  }
+  const again = await walk();
+  expect(again.code, again.stderr.slice(-2000)).toBe(0);
+  expect(await nodes()).toEqual([
+    'controller ready drain <no value>',
+    'runner-1 ready active true',
+    'runner-2 ready active true',
+  ]);
+  const hosts = await until(
+    async () => {
+      const app = JSON.parse(await on('controller', 'cloudspace-redis get app:web')) as {
+        tasks: { host: string; state: string }[];
+      };
+      return app.tasks.filter((task) => task.state === 'running').map((task) => task.host);
+    },
+    (found) => found.length === 2,
+  );
+  expect(hosts.sort()).toEqual(['runner-1', 'runner-2']);
+});
+
+test('what is removed is routed no more', { timeout: 60_000 }, async () => {
+  const gone = await millisecondsUntil(
+    'docker service rm web',
+    `[ -z "$(cloudspace-redis get route:${DOMAIN})$(cloudspace-redis get app:web)" ]`,
+  );
+  expect(gone).toBeLessThan(1000);
+});
