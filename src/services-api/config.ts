@@ -16,6 +16,8 @@ export interface ServicesConfig {
     readonly user: string;
     readonly password: string;
     readonly name: string;
+    /** where applications reach it; left out: where this API does */
+    readonly applications?: { readonly host: string; readonly port: number };
   };
   readonly rabbitmq: {
     /** its management API, on loopback */
@@ -59,6 +61,8 @@ export function readConfig(file: string): ServicesConfig {
   check(value, SHAPE, '');
   const config = value as ServicesConfig;
   if (config.token.length < 32) throw new Error('the setting token is too short: at least 32 characters');
+  if (config.database.applications)
+    check(config.database.applications, { host: 'string', port: 'number' }, 'database.applications.');
   if (config.objectStore) check(config.objectStore, { region: 'string', prefix: 'string' }, 'objectStore.');
   return config;
 }

@@ -93,7 +93,7 @@ export function postgresql(server: ServicesConfig['database'], pool: Pool): Driv
         await client.query(`GRANT ${name(instance.name)} TO ${name(role)}`);
         await client.query(`GRANT ${name(role)} TO CURRENT_USER`);
       });
-      const { host, port } = server;
+      const { host, port } = server.applications ?? server;
       const uri = `postgresql://${role}:${password}@${host}:${port}/${instance.name}?sslmode=require`;
       return { uri, host, port, database: instance.name, username: role, password, sslmode: 'require' };
     },
