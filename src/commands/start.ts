@@ -71,7 +71,13 @@ export async function start(
     const list = walk(config);
     const order = chapterOrder((event) => ui.notify(event), list.chapterOf);
     // A machine gets events as they happen; who reads along is asked before anything of a chapter begins.
-    const notify = interactive || options.json ? (event: Event) => ui.notify(event) : order.notify;
+    const show = interactive || options.json ? (event: Event) => ui.notify(event) : order.notify;
+    // What was found good before and was not touched since is not asked again: a run with nothing to do sends next to no requests.
+    let untouched = journal.state.steps[PROVEN] === 'done';
+    const notify = (event: Event): void => {
+      if (isWork(event)) untouched = false;
+      show(event);
+    };
     const run = await startRun({
       cloud: session.aws,
       name,
@@ -132,7 +138,7 @@ export async function start(
       interactive,
       // Without hosts there is little to see from outside: who reads along is shown it, a script asks for it with `cloudspace check`.
       check: async (chapter) =>
-        (withoutHosts !== undefined && !interactive) || (await checkChapterDone(checked(), chapter, ui)),
+        untouched || (withoutHosts !== undefined && !interactive) || (await checkChapterDone(checked(), chapter, ui)),
       open: order.open,
     });
     await writeEndpoints(dir, endpoints());
@@ -157,7 +163,11 @@ export async function start(
         ui.notify(errorEvent(error));
         good = false;
       }
-      good = (await checkEverything(checked(), ui)) && good;
+      good = (untouched || (await checkEverything(checked(), ui))) && good;
+      await journal.update((state) => {
+        if (good) state.steps[PROVEN] = 'done';
+        else delete state.steps[PROVEN];
+      });
     }
     ui.notify({
       type: 'summary',
@@ -175,6 +185,14 @@ export async function start(
   } finally {
     await session.close();
   }
+}
+
+/** Key of the journal's steps: the whole chain was seen to work after the last change. */
+const PROVEN = 'services/proven';
+
+function isWork(event: Event): boolean {
+  if (event.type === 'play') return event.status === 'started';
+  return event.type === 'resource' && (event.status === 'creating' || event.status === 'updating');
 }
 
 export function checkChapter(text: string): ChapterId {
