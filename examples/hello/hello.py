@@ -130,7 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/rows" or not database:
             self.json(404, {"error": f"there is no {self.path} here"})
             return
-        form = self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+        # The page's form, or plain text, which curl calls a form all the same.
+        form = body.startswith("text=") and "form" in self.headers.get("Content-Type", "")
         text = urllib.parse.parse_qs(body).get("text", [""])[0] if form else body
         if not text.strip() or "\0" in text:
             self.json(400, {"error": "the text is empty"})

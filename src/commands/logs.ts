@@ -7,10 +7,14 @@ import { CONTROLLER, LABEL, swarmOf } from './swarm.ts';
 
 /** Seconds; a follower ends with Ctrl-C. */
 const A_DAY = 86_400;
+/** Seconds for what there is already. */
+const PATIENCE = 20;
+/** exit code of timeout(1) */
+const TIMED_OUT = 124;
 
 /** `cloudspace logs APP`: what its containers print, with who printed it. With `--json` one object a line. */
 export async function run(context: Context): Promise<number> {
-  const { options, print, signal } = context;
+  const { options, print, signal, ui } = context;
   const app = checkApp(context.args[0] ?? '');
   const tail = Number(options.tail ?? 100);
   if (!(Number.isInteger(tail) && tail >= 0))
@@ -31,23 +35,22 @@ export async function run(context: Context): Promise<number> {
     if (entry) print(options.json ? `${JSON.stringify(entry)}\n` : `${entry.host} ${entry.container}  ${entry.line}\n`);
     else if (!options.json && line.trim() !== '') print(`${line}\n`);
   };
-  const words = [
-    'sudo',
-    'docker',
-    'service',
-    'logs',
-    '--tail',
-    String(tail),
-    ...(options.follow ? ['--follow'] : []),
-    app,
-  ];
-  const result = await remote.run(CONTROLLER, words.join(' '), {
-    timeout: options.follow ? A_DAY : 60,
+  // Docker waits, now and then for good, for a host that no longer has what it asks for.
+  const patience = options.follow ? '' : `timeout --kill-after=2 ${PATIENCE} `;
+  const follow = options.follow ? '--follow ' : '';
+  const result = await remote.run(CONTROLLER, `${patience}sudo docker service logs ${follow}--tail ${tail} ${app}`, {
+    timeout: options.follow ? A_DAY : PATIENCE + 30,
     onLine: show,
     discard: true,
   });
-  if (result.exitCode === 0) return 0;
-  throw remoteError(CONTROLLER, `reading the logs of ${app}`, { ...result, stderr: lastLines(result.stderr, 5) });
+  if (result.exitCode === TIMED_OUT)
+    ui.notify({
+      type: 'warning',
+      text: 'Not all containers could be asked for their output; this is what the others have.',
+    });
+  else if (result.exitCode !== 0)
+    throw remoteError(CONTROLLER, `reading the logs of ${app}`, { ...result, stderr: lastLines(result.stderr, 5) });
+  return 0;
 }
 
 /** A line as `docker service logs` prints it: "app.1.id@host    | text"; undefined for what is none. */

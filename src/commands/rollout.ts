@@ -150,16 +150,15 @@ export function applicationFailed(
 
 function reasonOf({ Status, Spec }: Task): string {
   const err = Status.Err ?? '';
-  if (/unhealthy/i.test(err)) {
-    const own = Spec.ContainerSpec?.Healthcheck !== undefined;
-    const port = Spec.ContainerSpec?.Env?.find((line) => line.startsWith('PORT='))?.slice(5);
-    return own
-      ? `nothing in it listens on port ${port} (on 0.0.0.0, not on 127.0.0.1 alone)`
-      : `its health check fails (it should listen on port ${port})`;
-  }
+  const own = Spec.ContainerSpec?.Healthcheck !== undefined;
+  const port = Spec.ContainerSpec?.Env?.find((line) => line.startsWith('PORT='))?.slice(5);
+  const unhealthy = own
+    ? `nothing in it listens on port ${port} (on 0.0.0.0, not on 127.0.0.1 alone)`
+    : `its health check fails (it should listen on port ${port})`;
+  if (/unhealthy/i.test(err)) return unhealthy;
   const code = Status.ContainerStatus?.ExitCode;
-  if (Status.State === 'complete')
-    return 'it ended with exit code 0: by itself, or because its health check failed and it was told to stop';
+  // A program that ends properly when it is told to stop, because it was unhealthy, looks to Docker like one that was done.
+  if (Status.State === 'complete') return `${unhealthy}; or it ended by itself, with exit code 0`;
   if (code !== undefined && code !== 0) return `it ended with exit code ${code}`;
   return err || Status.Message || `its container is ${Status.State}`;
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+/** CLOUDSPACE_TEST_CLI names another build. */
+export const CLI = process.env.CLOUDSPACE_TEST_CLI ?? fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 /** The 60th of a real public key's life: a well-formed Ed25519 key whose private half nobody has. */
 export const PUBLIC_KEY = `ssh-ed25519 ${Buffer.concat([
   Buffer.from([0, 0, 0, 11]),
