@@ -158,7 +158,7 @@ describe('practice with hosts', () => {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
       expect(readFileSync(path, 'utf8').includes(password), path).toBe(false);
-      if (!path.endsWith('.pub')) expect(statSync(path).mode & 0o077, path).toBe(0);
+      if (!/\.(pub|crt)$/.test(path)) expect(statSync(path).mode & 0o077, path).toBe(0);
     }
   }, 60_000);
 
