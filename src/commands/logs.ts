@@ -42,6 +42,7 @@ export async function run(context: Context): Promise<number> {
     timeout: options.follow ? A_DAY : PATIENCE + 30,
     onLine: show,
     discard: true,
+    alone: options.follow === true,
   });
   if (result.exitCode === TIMED_OUT)
     ui.notify({

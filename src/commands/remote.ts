@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { writeSshFiles } from '../ansible/sshConfig.ts';
@@ -22,6 +23,8 @@ export interface RemoteOptions {
   readonly onLine?: (line: string) => void;
   /** standard output is only seen by `onLine`, and not kept: for what goes on for hours */
   readonly discard?: boolean;
+  /** over a connection of its own, so that the remote command ends with it: for what is stopped by the person */
+  readonly alone?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -54,11 +57,12 @@ export async function openRemote(place: Place, signal: AbortSignal): Promise<Rem
 
 /** The same over an ssh_config that is there already. */
 export function remoteOver(sshConfig: string, hosts: readonly Host[], signal: AbortSignal): Remote {
-  const words = (host: string, command: string): string[] => [
+  const words = (host: string, command: string, alone = false): string[] => [
     '-F',
     sshConfig,
     '-o',
     'BatchMode=yes',
+    ...(alone ? ['-o', 'ControlPath=none'] : []),
     '-T',
     host,
     '--',
@@ -76,11 +80,12 @@ export function remoteOver(sshConfig: string, hosts: readonly Host[], signal: Ab
     }) as const;
 
   async function run(host: string, command: string, options: RemoteOptions = {}): Promise<RemoteResult> {
-    const running = execa('ssh', words(host, command), {
+    const running = execa('ssh', words(host, command, options.alone), {
       ...common(options),
       ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     });
     const lines = follow(running, options.onLine);
+    letGo(running);
     return outcome(host, await running, lines);
   }
 
@@ -117,6 +122,7 @@ export function remoteOver(sshConfig: string, hosts: readonly Host[], signal: Ab
       });
       const running = execa('ssh', words(host, command), { ...common(options), stdin: 'pipe' });
       const lines = follow(running, options.onLine);
+      letGo(running);
       // A remote command that ends early breaks the pipe; its own result says why.
       pipeline(tar.stdout, running.stdin).catch(() => {});
       const ended = await running;
@@ -137,6 +143,18 @@ interface Ended {
   readonly timedOut: boolean;
   readonly isCanceled: boolean;
   readonly code?: string | undefined;
+}
+
+/**
+ * A shared connection holds the outputs of its users open as long as the remote command runs, also when the local ssh was stopped: nobody waits for
+ * what comes after that.
+ */
+function letGo(running: ChildProcess): void {
+  running.once('exit', (_, signal) => {
+    if (signal === null && !running.killed) return;
+    running.stdout?.destroy();
+    running.stderr?.destroy();
+  });
 }
 
 type Lines = { iterable(options: { from: 'all' | 'stdout' | 'stderr' }): AsyncIterable<unknown> };
