@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { writeAtomically } from '../system/files.ts';
 import { checkHosts } from './checkHosts.ts';
-import { writePrivately } from './files.ts';
 import type { Host } from './types.ts';
 
 /** One group a role; they exist also while empty, so that a play on them is no mistake. */
@@ -49,7 +49,7 @@ export async function writeInventory(dir: string, hosts: readonly Host[], option
     },
   };
   const path = join(dir, 'inventory.json');
-  await writePrivately(path, `${JSON.stringify(file, null, 2)}\n`);
+  await writeAtomically(path, `${JSON.stringify(file, null, 2)}\n`);
   return path;
 }
 

@@ -3,10 +3,10 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
+import { privateFolder, writeAtomically } from '../system/files.ts';
 import { whyUnreachable } from './connections.ts';
 import { ansibleEnvironment } from './environment.ts';
 import { followPlay, type HostRecap, isBad, type TaskFailure } from './events.ts';
-import { privateFolder, writePrivately } from './files.ts';
 import { literal } from './inventory.ts';
 
 export interface PlaybookOptions {
@@ -94,7 +94,7 @@ async function execute(options: PlaybookOptions, playbook: string): Promise<Play
     await log.chmod(0o600);
     const logStart = (await log.stat()).size;
     await log.write(`# ${new Date().toISOString()} ${options.playbook}${limit ? `, on ${limit.join(', ')}` : ''}\n`);
-    await writePrivately(varsFile, JSON.stringify(literal(options.extraVars ?? {})));
+    await writeAtomically(varsFile, JSON.stringify(literal(options.extraVars ?? {})));
     // execa's types know the numbers up to 9 only; any open descriptor is handed over.
     const output = log.fd as 3;
     const running = execa('ansible-playbook', arguments_(options, playbook, varsFile), {

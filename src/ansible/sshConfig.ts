@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { usageError } from '../engine/types.ts';
+import { writeAtomically } from '../system/files.ts';
 import { checkHosts, checkName } from './checkHosts.ts';
-import { writePrivately } from './files.ts';
 import { knownHosts } from './hostKeys.ts';
 import type { Host } from './types.ts';
 
@@ -132,8 +132,8 @@ export async function writeSshFiles(dir: string, hosts: readonly Host[], options
     knownHostsFile: files.knownHosts,
     controlDir,
   });
-  await writePrivately(files.knownHosts, knownHosts(hosts));
-  await writePrivately(files.sshConfig, config);
+  await writeAtomically(files.knownHosts, knownHosts(hosts));
+  await writeAtomically(files.sshConfig, config);
   return files;
 }
 

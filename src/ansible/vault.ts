@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ExecaError, execa } from 'execa';
 import { Document, isMap, isScalar, parseDocument, Scalar } from 'yaml';
 import { CloudspaceError, usageError } from '../engine/types.ts';
-import { writePrivately } from './files.ts';
+import { writeAtomically } from '../system/files.ts';
 import { decrypt, encrypt, isVault } from './vaultFormat.ts';
 
 export interface VaultOptions {
@@ -140,7 +140,7 @@ export function openVault(options: VaultOptions): Vault {
       document.set(name, value);
     }
     try {
-      await writePrivately(
+      await writeAtomically(
         file,
         await encrypt(document.toString({ lineWidth: 0 }), await vaultPassword(), options.vaultId),
       );
@@ -178,7 +178,7 @@ async function readPassword(path: string, vaultId: string, mayCreate: boolean): 
         `${reason(cause)}; check the path and its owner`,
       );
     text = password();
-    await writePrivately(path, `${text}\n`);
+    await writeAtomically(path, `${text}\n`);
   }
   if (text.trim() !== '') return text.trim();
   throw new CloudspaceError(`the vault password file ${path} is empty`, {

@@ -4,6 +4,7 @@ import { RDSClient } from '@aws-sdk/client-rds';
 import { STSClient } from '@aws-sdk/client-sts';
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, MiddlewareStack } from '@smithy/types';
 import { CloudspaceError } from '../engine/types.ts';
+import { limiter } from '../system/limit.ts';
 import { translate, withoutExchange } from './errors.ts';
 import { markUnknownOutcome, retries } from './retry.ts';
 import { silenceSdkNotice } from './sdkNotice.ts';
@@ -104,30 +105,11 @@ export function connect(options: ConnectOptions): Aws {
   };
 }
 
-type Limiter = <T>(work: () => Promise<T>) => Promise<T>;
-
-/** At most `size` at once, first come first served. */
-export function limiter(size: number): Limiter {
-  let free = size;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (free > 0) free--;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) free++;
-      else next();
-    }
-  };
-}
-
 function instrument<Input extends object, Output extends object>(
   stack: MiddlewareStack<Input, Output>,
   service: string,
   options: ConnectOptions,
-  slots: Limiter,
+  slots: ReturnType<typeof limiter>,
   contact: { answered: boolean },
 ): void {
   // outermost: refusing, counting, translating

@@ -1,6 +1,6 @@
-import { chmod, copyFile, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { copyFile, readFile, realpath, stat } from 'node:fs/promises';
 import { usageError } from '../engine/types.ts';
+import { writeAtomically } from '../system/files.ts';
 import { awsFiles } from './credentials.ts';
 
 /** What `cloudspace` writes into a profile: a role that is assumed with another profile's credentials. */
@@ -42,11 +42,10 @@ export async function writeProfile(
       'ProfileExists',
     );
   }
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const mode = before === undefined ? 0o600 : (await stat(file)).mode & 0o777;
   const backup = before === undefined ? undefined : `${file}.before-cloudspace`;
   if (backup !== undefined) await copyFile(file, backup);
-  await writeAtomically(file, text, mode);
+  await writeAtomically(file, text, { mode });
   return { file, changed: true, ...(backup !== undefined && { backup }) };
 }
 
@@ -112,24 +111,5 @@ async function followLink(file: string): Promise<string> {
     return await realpath(file);
   } catch {
     return file;
-  }
-}
-
-async function writeAtomically(file: string, text: string, mode: number): Promise<void> {
-  const temporary = `${file}.cloudspace-${process.pid}`;
-  try {
-    const handle = await open(temporary, 'wx', mode);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    // the umask may have taken bits away
-    await chmod(temporary, mode);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
   }
 }

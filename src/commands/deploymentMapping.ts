@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { writePrivately } from '../ansible/files.ts';
 import type { Host } from '../ansible/types.ts';
 import { type Play, usageError } from '../engine/types.ts';
+import { writeAtomically } from '../system/files.ts';
 
 /** The roles that a deployment repository is asked for, by the reference playbooks' names. `connect` runs last, on all hosts. */
 export const ROLES = ['bastion', 'controller', 'runners', 'services', 'connect'] as const;
@@ -171,7 +171,7 @@ export async function vaultPasswordFile(dir: string, mapping: DeploymentMapping)
   if (!words) return undefined;
   const file = join(dir, 'vault-password-command');
   const { chmod } = await import('node:fs/promises');
-  await writePrivately(
+  await writeAtomically(
     file,
     `#!/bin/sh\nexec ${words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}\n`,
   );

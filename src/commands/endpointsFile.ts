@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../engine/files.ts';
 import type { Output } from '../engine/types.ts';
+import { writeAtomically } from '../system/files.ts';
 
 export interface Endpoint {
   readonly host: string;

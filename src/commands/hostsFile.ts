@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SshOptions } from '../ansible/sshConfig.ts';
 import type { Host } from '../ansible/types.ts';
-import { writeAtomically } from '../engine/files.ts';
 import type { State } from '../engine/journal.ts';
 import { usageError } from '../engine/types.ts';
+import { writeAtomically } from '../system/files.ts';
 
 /**
  * The hosts as the last run knew them, in `<dir>/hosts.json`, so that ssh, ssh-config, inventory and status need no cloud. Addresses and

@@ -32,14 +32,7 @@ export async function start(
   const until = checkChapter(options.until ?? 'services');
   if (options.dryRun) return (await import('./plan.ts')).plan(context, how);
   const interactive = options.yes !== true;
-  ui.notify({
-    type: 'chapter',
-    chapter: 'login',
-    title: 'Logging in',
-    index: 0,
-    of: CHAPTERS.length - 1,
-    status: 'started',
-  });
+  prelude(ui, 'started');
   if (interactive) await explain(context, 'Region and name');
   const session = await openSession(context, {
     ...how,
@@ -58,14 +51,7 @@ export async function start(
       state.chapters.login = 'done';
     });
     settled(context, session, config);
-    ui.notify({
-      type: 'chapter',
-      chapter: 'login',
-      title: 'Logging in',
-      index: 0,
-      of: CHAPTERS.length - 1,
-      status: 'done',
-    });
+    prelude(ui, 'done');
     if (until === 'login') return 0;
 
     const list = walk(config);
@@ -185,6 +171,11 @@ export async function start(
   } finally {
     await session.close();
   }
+}
+
+/** Logging in is the prelude: before the chapters that are counted. */
+function prelude(ui: Ui, status: 'started' | 'done'): void {
+  ui.notify({ type: 'chapter', chapter: 'login', title: 'Logging in', index: 0, of: CHAPTERS.length - 1, status });
 }
 
 /** Key of the journal's steps: the whole chain was seen to work after the last change. */

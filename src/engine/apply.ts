@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { limiter } from '../system/limit.ts';
 import { listAll, match, statusOf } from './discover.ts';
 import { fromOutputs, kindsOf, refsOf, resolveProps } from './graph.ts';
 import type { Entry, Journal } from './journal.ts';
-import { limiter } from './limit.ts';
 import { createPoller } from './poll.ts';
 import { priceOf } from './render.ts';
 import { tagsFor } from './tags.ts';

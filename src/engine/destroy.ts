@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { limiter } from '../system/limit.ts';
 import { isLeaving, listAll, match, statusOf } from './discover.ts';
 import { dependentKinds, kindsOf } from './graph.ts';
 import type { Journal } from './journal.ts';
-import { limiter } from './limit.ts';
 import { createPoller } from './poll.ts';
 import type { AnyKind, Event, Found, Output, Resource } from './types.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from './files.ts';
+import { writeAtomically } from '../system/files.ts';
 import { type ChapterId, CloudspaceError, type Output } from './types.ts';
 
 /** What the journal knows of one resource. The cloud's tags are the truth; this says what was under way when the process stopped. */

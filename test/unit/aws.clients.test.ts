@@ -9,8 +9,9 @@ import {
 } from '@aws-sdk/client-ec2';
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AwsRequest, type ConnectOptions, connect, isReadOnly, limiter } from '../../src/aws/clients.ts';
+import { type AwsRequest, type ConnectOptions, connect, isReadOnly } from '../../src/aws/clients.ts';
 import { words } from '../../src/aws/resources/common.ts';
+import { limiter } from '../../src/system/limit.ts';
 
 const credentials = { accessKeyId: 'AKIATEST', secretAccessKey: 'secret' };
 const error = (code: string) =>

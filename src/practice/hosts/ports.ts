@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { writeAtomically } from '../../system/files.ts';
 
 /** Below Linux's and macOS's ranges for outgoing connections, so that a stopped host finds its ports free again. */
 const [FIRST, LAST] = [20_000, 32_000];
@@ -27,10 +28,7 @@ export async function openPorts(dir: string): Promise<Ports> {
   const book = parse(await readFile(file, 'utf8').catch(() => '{}'));
   let writing: Promise<void> = Promise.resolve();
   const save = (): Promise<void> => {
-    const write = async () => {
-      await writeFile(`${file}.tmp`, `${JSON.stringify(book, null, 2)}\n`, { mode: 0o600 });
-      await rename(`${file}.tmp`, file);
-    };
+    const write = () => writeAtomically(file, `${JSON.stringify(book, null, 2)}\n`);
     writing = writing.then(write, write);
     return writing;
   };
