@@ -41,8 +41,9 @@ function build(spec: CommandSpec): Command {
   // Everything after the host belongs to the remote command.
   if (spec.arguments?.includes('...')) command.passThroughOptions();
   else command.allowExcessArguments(false);
-  for (const { flags, text, env } of spec.options) {
+  for (const { flags, text, env, repeatable } of spec.options) {
     const option = new Option(flags, text);
+    if (repeatable) option.argParser((value: string, before?: readonly string[]) => [...(before ?? []), value]);
     command.addOption(env ? option.env(env) : option);
   }
   command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);

@@ -38,6 +38,7 @@ export interface Options {
   hosts?: string;
   speed?: string;
   latency?: string;
+  quota?: readonly string[];
   port?: string;
   domain?: string;
   app?: string;
@@ -61,6 +62,8 @@ export interface Options {
 interface OptionSpec {
   readonly flags: string;
   readonly text: string;
+  /** may be given several times: the values make a list */
+  readonly repeatable?: true;
   /** environment variable that answers it too */
   readonly env?: string;
 }
@@ -111,6 +114,12 @@ const practiceOnly: readonly OptionSpec[] = [
   { flags: '--speed <factor>', text: "1 = AWS's real durations (default 60)" },
 ];
 
+const quota: OptionSpec = {
+  flags: '--quota <name=value>',
+  text: 'a quota of the practice account: vcpu=4000; repeatable (vpc, eip, nat, vcpu, group, rule, nlb, db, db-subnet-group)',
+  repeatable: true,
+};
+
 const walking: readonly OptionSpec[] = [
   { flags: '--until <chapter>', text: 'stop after this chapter' },
   { flags: '--yes', text: 'unattended: take every default, ask nothing' },
@@ -125,7 +134,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'start',
     summary: 'the walkthrough; goes on where it was left (this is what `cloudspace` alone does)',
     default: true,
-    options: [...walking, isPractice, ...shape, ...cloud, ...practiceOnly, latency, ...common],
+    options: [...walking, isPractice, ...shape, ...cloud, ...practiceOnly, latency, quota, ...common],
     examples: [
       'cloudspace start --name hackathon-07 --region eu-central-1',
       'cloudspace start --yes --until bastion',
@@ -136,7 +145,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'practice',
     summary: 'the same walkthrough on a practice cloud on this machine: no account, no cost',
-    options: [...walking, ...shape, ...practiceOnly, latency, ...common],
+    options: [...walking, ...shape, ...practiceOnly, latency, quota, ...common],
     examples: ['cloudspace practice', 'cloudspace practice --yes', 'cloudspace practice --hosts none --speed 1000'],
     load: () => import('./practice.ts'),
     children: [
@@ -148,6 +157,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           { flags: '--region <region>', text: 'region that it plays (default eu-central-1)' },
           ...practiceOnly,
           latency,
+          quota,
           ...common,
         ],
         examples: [
@@ -161,7 +171,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'plan',
     summary: 'the whole dry run: what would be created, kept, changed; cost and time',
-    options: [isPractice, ...shape, ...cloud, ...practiceOnly, ...common],
+    options: [isPractice, ...shape, ...cloud, ...practiceOnly, quota, ...common],
     examples: ['cloudspace plan --name hackathon-07', 'cloudspace plan --practice --json'],
     load: () => import('./plan.ts'),
   },

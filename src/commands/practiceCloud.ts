@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Ui, usageError } from '../engine/types.ts';
+import { quotasWith } from '../practice/aws/quotas.ts';
 import type { Practice, PracticeOptions } from '../practice/types.ts';
 import type { Options } from './index.ts';
 import { practiceDir } from './places.ts';
@@ -12,9 +13,11 @@ export interface PracticeSettings {
   readonly hosts: 'containers' | 'none';
   /** milliseconds */
   readonly latency: number;
+  /** `name=value`, checked */
+  readonly quotas: readonly string[];
 }
 
-/** Reads --speed, --hosts and --latency. Throws usage errors. */
+/** Reads --speed, --hosts, --latency and --quota. Throws usage errors. */
 export function practiceSettings(options: Options): PracticeSettings {
   const speed = Number(options.speed ?? DEFAULT_SPEED);
   if (!(speed > 0))
@@ -28,7 +31,19 @@ export function practiceSettings(options: Options): PracticeSettings {
   const hosts = options.hosts ?? 'containers';
   if (hosts !== 'containers' && hosts !== 'none')
     throw usageError(`"${hosts}" are no practice hosts`, 'use --hosts containers or --hosts none');
-  return { speed, hosts, latency };
+  const quotas = options.quota ?? [];
+  checked(() => quotasWith(quotas));
+  return { speed, hosts, latency, quotas };
+}
+
+/** What the practice cloud refuses as out of range is bad input. */
+function checked(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof RangeError) throw usageError(error.message);
+    throw error;
+  }
 }
 
 export interface PracticeCloud extends Practice {
@@ -61,6 +76,7 @@ export async function openPracticeCloud(
     dir: folder,
     speed: settings.speed,
     latency: settings.latency,
+    quotas: settings.quotas,
     ...(hosts ? { hosts } : {}),
     ...(more.region === undefined ? {} : { region: more.region }),
     ...(more.port === undefined ? {} : { port: more.port }),

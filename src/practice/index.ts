@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { ROOT_CREDENTIALS } from './aws/credentials.ts';
 import { desiredHosts, hostBehind, hostsSync } from './aws/desired.ts';
 import type { Clock } from './aws/operation.ts';
+import { quotasWith } from './aws/quotas.ts';
 import { makeServer } from './aws/server.ts';
 import { openWorld } from './aws/world.ts';
 import type { Practice, PracticeOptions, RequestRecord } from './types.ts';
@@ -10,7 +11,7 @@ const KEPT_REQUESTS = 50_000;
 
 /**
  * Starts the practice cloud: an HTTP server on 127.0.0.1 that speaks AWS's wire protocols over the world kept in `options.dir`.
- * Throws when the world's file is damaged or the port is taken.
+ * Throws when the world's file is damaged or the port is taken, RangeError for a quota that there is not.
  */
 export async function startPractice(options: PracticeOptions): Promise<Practice> {
   const { dir, port = 0, speed = 1, latency = 0, hosts } = options;
@@ -27,6 +28,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
     store,
     clock,
     hosts,
+    quotas: quotasWith(options.quotas),
     latency,
     changed: sync,
     log: (record) => {

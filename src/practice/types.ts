@@ -22,6 +22,8 @@ export interface PracticeOptions {
   /** the driver of practice hosts; undefined: the API alone */
   readonly hosts?: Hosts;
   readonly region?: string;
+  /** other quotas than AWS's defaults, as `name=value` (aws/quotas.ts): `vcpu=4000` */
+  readonly quotas?: readonly string[];
   readonly log?: (record: RequestRecord) => void;
 }
 

@@ -1,5 +1,6 @@
 import type { SchemaRef } from '@smithy/types';
 import type { Hosts } from '../hosts/types.ts';
+import type { Quotas } from './quotas.ts';
 import type { RegionWorld, World } from './world.ts';
 
 /** Time in the practice cloud. States are computed from timestamps when they are read: there are no timers. */
@@ -30,6 +31,7 @@ export interface Context {
   readonly callerId: string;
   readonly clock: Clock;
   readonly hosts: Hosts | undefined;
+  readonly quotas: Quotas;
   /** a hash of the request's parameters without its client token */
   fingerprint(): string;
   /** says that all parameters were considered, where a handler need not look at each: the answer to a repeated request */

@@ -9,6 +9,7 @@ import { identify, readScope } from './credentials.ts';
 import { AwsError } from './errors.ts';
 import { fingerprint } from './idempotency.ts';
 import type { Clock, Context, Operation } from './operation.ts';
+import type { Quotas } from './quotas.ts';
 import { REGIONS } from './regions.ts';
 import { services, sweep } from './services.ts';
 import { readRegion, regionOf, type Store } from './world.ts';
@@ -20,6 +21,7 @@ export interface ServerOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly hosts: Hosts | undefined;
+  readonly quotas: Quotas;
   readonly latency: number;
   /** called after each change of the world, before the answer */
   readonly changed: () => void;
@@ -89,6 +91,7 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
       regionName: scope.region,
       clock: options.clock,
       hosts: options.hosts,
+      quotas: options.quotas,
       fingerprint: () => fingerprint(input),
     };
     const output = await run(options, operation, input, context);

@@ -11,9 +11,6 @@ import { instanceState } from './instanceState.ts';
 import { networkInterfaces } from './interfaces.ts';
 import type { Address } from './records.ts';
 
-/** AWS's default quota, "EC2-VPC Elastic IPs". */
-const ADDRESS_QUOTA = 5;
-
 /** The lowest address of the practice cloud's public range that nobody in any account has; the highest for `fromEnd`. */
 export function freePublicIp(world: World, also: readonly string[], fromEnd = false): string {
   const range = parseCidr(ELASTIC_IP_RANGE);
@@ -59,11 +56,11 @@ function describeAddress(context: Context, address: Address, interfaces: ReturnT
 }
 
 export const addressOperations = [
-  on(ec2.AllocateAddressCommand, (input, { region, world }) => {
+  on(ec2.AllocateAddressCommand, (input, { region, world, quotas }) => {
     if (input.Domain !== undefined && input.Domain !== 'vpc') {
       throw invalid(`Value (${input.Domain}) for parameter domain is invalid: only vpc is left`);
     }
-    if (Object.keys(region.addresses).length >= ADDRESS_QUOTA) {
+    if (Object.keys(region.addresses).length >= quotas.eip) {
       throw new AwsError('AddressLimitExceeded', 'The maximum number of addresses has been reached.');
     }
     const address: Address = { id: newId('eipalloc'), publicIp: freePublicIp(world, []) };

@@ -9,8 +9,6 @@ import { internetGatewayOf } from './gateways.ts';
 import { newInterface } from './interfaces.ts';
 import type { NatGateway } from './records.ts';
 
-/** AWS's default quota, "NAT gateways per Availability Zone". */
-const QUOTA_PER_ZONE = 5;
 /** Typical seconds: until available, until one that cannot work is reported as failed, until deleted. */
 const SECONDS = { pending: 90, failing: 10, deleting: 45 };
 
@@ -89,7 +87,7 @@ export const natGatewayOperations = [
     const inZone = Object.values(region.natGateways).filter(
       (one) => holdsInterface(one, clock) && region.subnets[one.subnetId]?.zone === subnet.zone,
     );
-    if (inZone.length >= QUOTA_PER_ZONE) {
+    if (inZone.length >= context.quotas.nat) {
       throw new AwsError(
         'NatGatewayLimitExceeded',
         `The maximum number of NAT Gateways has been reached for availability zone ${subnet.zone}.`,

@@ -14,9 +14,6 @@ import type { Instance, Interface, MetadataOptions } from './records.ts';
 import { checkGroups, defaultGroupOf } from './securityGroups.ts';
 import { newVolumes } from './volumes.ts';
 
-/** AWS's default quota, "Running On-Demand Standard instances", in vCPUs. */
-const CPU_QUOTA = 32;
-
 interface Placement {
   readonly subnetId: string;
   readonly groups: readonly string[];
@@ -83,10 +80,10 @@ function checkQuota(context: Context, typeName: string, count: number): void {
     ['pending', 'running'].includes(instanceState(one, context)),
   );
   const used = running.reduce((sum, one) => sum + instanceType(one.type).cpus, 0);
-  if (used + instanceType(typeName).cpus * count > CPU_QUOTA) {
+  if (used + instanceType(typeName).cpus * count > context.quotas.vcpu) {
     throw new AwsError(
       'VcpuLimitExceeded',
-      `You have requested more vCPU capacity than your current vCPU limit of ${CPU_QUOTA} allows for the instance bucket that the specified instance type belongs to.`,
+      `You have requested more vCPU capacity than your current vCPU limit of ${context.quotas.vcpu} allows for the instance bucket that the specified instance type belongs to.`,
     );
   }
 }

@@ -8,9 +8,6 @@ import { describeRule, ipv4Range, ports, rulesFrom, ruleText, sameRule } from '.
 import type { SecurityGroup, SecurityGroupRule } from './records.ts';
 import { rulesOf } from './securityGroups.ts';
 
-/** AWS's default quota, "Inbound or outbound rules per security group". */
-const RULE_QUOTA = 60;
-
 type AuthorizeInput = Omit<ec2.AuthorizeSecurityGroupIngressCommandInput, 'GroupId' | 'GroupName'> & GroupName;
 type RevokeInput = Omit<ec2.RevokeSecurityGroupIngressCommandInput, 'GroupId' | 'GroupName'> & GroupName;
 
@@ -28,7 +25,7 @@ function requestedPermissions(input: AuthorizeInput | RevokeInput): ec2.IpPermis
   return [{ IpProtocol, FromPort, ToPort, IpRanges: [{ CidrIp }] }];
 }
 
-function authorize(input: AuthorizeInput, { region }: Context, egress: boolean) {
+function authorize(input: AuthorizeInput, { region, quotas }: Context, egress: boolean) {
   const group = groupOf(region, input);
   const rules = rulesFrom(region, group.id, egress, requestedPermissions(input));
   const existing = rulesOf(region, group.id);
@@ -38,7 +35,7 @@ function authorize(input: AuthorizeInput, { region }: Context, egress: boolean) 
       throw new AwsError('InvalidPermission.Duplicate', `the specified rule "${ruleText(rule)}" already exists`);
     }
   }
-  if (existing.filter((rule) => rule.egress === egress).length + rules.length > RULE_QUOTA) {
+  if (existing.filter((rule) => rule.egress === egress).length + rules.length > quotas.rule) {
     throw new AwsError(
       'RulesPerSecurityGroupLimitExceeded',
       'The maximum number of rules per security group has been reached.',

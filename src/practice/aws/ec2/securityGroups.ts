@@ -8,9 +8,6 @@ import { networkInterfaces } from './interfaces.ts';
 import { permissions } from './permissions.ts';
 import type { SecurityGroup, SecurityGroupRule } from './records.ts';
 
-/** AWS's default quota, "VPC security groups per Region". */
-const GROUP_QUOTA = 2500;
-
 export function rulesOf(region: RegionWorld, groupId: string): SecurityGroupRule[] {
   return Object.values(region.securityGroupRules).filter((rule) => rule.groupId === groupId);
 }
@@ -78,7 +75,7 @@ function describeGroup(region: RegionWorld, group: SecurityGroup) {
 }
 
 export const securityGroupOperations = [
-  on(ec2.CreateSecurityGroupCommand, (input, { region }) => {
+  on(ec2.CreateSecurityGroupCommand, (input, { region, quotas }) => {
     const { GroupName = '', Description = '' } = input;
     if (input.VpcId === undefined) throw missing('VpcId: there is no default VPC');
     const vpc = find(region.vpcs, input.VpcId, 'vpc');
@@ -104,7 +101,7 @@ export const securityGroupOperations = [
         `The security group '${GroupName}' already exists for VPC '${vpc.id}'`,
       );
     }
-    if (groups.length >= GROUP_QUOTA) {
+    if (groups.length >= quotas.group) {
       throw new AwsError('SecurityGroupLimitExceeded', 'The maximum number of security groups has been reached.');
     }
     const { id } = createGroup(region, vpc.id, GroupName, Description);

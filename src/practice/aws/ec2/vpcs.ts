@@ -8,9 +8,6 @@ import { newId, type RegionWorld } from '../world.ts';
 import type { Vpc } from './records.ts';
 import { createGroup, removeGroup } from './securityGroups.ts';
 
-/** AWS's default quota, "VPCs per Region". */
-const VPC_QUOTA = 5;
-
 export function describeVpc(region: RegionWorld, vpc: Vpc) {
   return {
     VpcId: vpc.id,
@@ -38,7 +35,7 @@ function vpcCidr(text: string): string {
 }
 
 export const vpcOperations = [
-  on(ec2.CreateVpcCommand, (input, { region }) => {
+  on(ec2.CreateVpcCommand, (input, { region, quotas }) => {
     if (input.CidrBlock === undefined) throw missing('cidrBlock');
     if (input.AmazonProvidedIpv6CidrBlock) {
       throw new AwsError(
@@ -48,7 +45,7 @@ export const vpcOperations = [
     }
     const cidr = vpcCidr(input.CidrBlock);
     const tags = requestedTags(input.TagSpecifications, 'vpc');
-    if (Object.keys(region.vpcs).length >= VPC_QUOTA) {
+    if (Object.keys(region.vpcs).length >= quotas.vpc) {
       throw new AwsError('VpcLimitExceeded', 'The maximum number of VPCs has been reached.');
     }
     const vpc: Vpc = {

@@ -22,8 +22,6 @@ import {
 import { loadBalancerState } from './loadBalancerState.ts';
 import type { LoadBalancer } from './records.ts';
 
-/** AWS's default quota, "Network Load Balancers per Region". */
-const QUOTA = 50;
 const ATTRIBUTES = {
   'deletion_protection.enabled': 'false',
   'load_balancing.cross_zone.enabled': 'false',
@@ -164,7 +162,7 @@ export const loadBalancerOperations = [
         `A load balancer with the same name '${name}' exists, but with different settings`,
       );
     }
-    if (Object.keys(region.loadBalancers).length >= QUOTA) {
+    if (Object.keys(region.loadBalancers).length >= context.quotas.nlb) {
       throw new AwsError('TooManyLoadBalancers', 'The maximum number of load balancers has been reached');
     }
     checkGroups(region, SecurityGroups, vpcId);

@@ -12,8 +12,6 @@ import type { DbInstance, DbSubnetGroup } from './records.ts';
 import { scramVerifier } from './scram.ts';
 import { subnetGroup } from './subnetGroups.ts';
 
-/** AWS's default quota, "DB instances". */
-const QUOTA = 40;
 /** RDS refuses these as master user: PostgreSQL's own and reserved words. */
 const RESERVED_USERS = ['admin', 'rdsadmin', 'postgres_admin', 'user', 'public', 'none', 'pg_signal_backend'];
 
@@ -86,7 +84,7 @@ function newDatabase(context: Context, input: rds.CreateDBInstanceCommandInput):
   if (input.Engine !== 'postgres')
     throw invalidValue(`Invalid DB engine: ${input.Engine} (the practice cloud has postgres only)`);
   if (region.dbInstances[id]) throw new AwsError('DBInstanceAlreadyExists', 'DB instance already exists');
-  if (Object.keys(region.dbInstances).length >= QUOTA) {
+  if (Object.keys(region.dbInstances).length >= context.quotas.db) {
     throw new AwsError('InstanceQuotaExceeded', 'You have exceeded your quota of DB instances');
   }
   const { MasterUsername = '', MasterUserPassword, DBName, StorageType = 'gp2', Port = 5432, NetworkType } = input;

@@ -5,9 +5,6 @@ import type { RegionWorld } from '../world.ts';
 import { addTags, arn, filtered, invalidValue, pageOf } from './common.ts';
 import type { DbSubnetGroup } from './records.ts';
 
-/** AWS's default quota, "DB subnet groups". */
-const QUOTA = 50;
-
 export function subnetGroup(region: RegionWorld, name: string | undefined): DbSubnetGroup {
   const found = region.dbSubnetGroups[(name ?? 'default').toLowerCase()];
   if (!found)
@@ -61,7 +58,7 @@ function checkSubnets(region: RegionWorld, ids: readonly string[]): string {
 }
 
 export const subnetGroupOperations = [
-  on(rds.CreateDBSubnetGroupCommand, (input, { region }) => {
+  on(rds.CreateDBSubnetGroupCommand, (input, { region, quotas }) => {
     const { DBSubnetGroupName = '', DBSubnetGroupDescription = '', SubnetIds = [] } = input;
     const name = DBSubnetGroupName.toLowerCase();
     if (!/^[a-z][a-z0-9 ._-]{0,254}$/.test(name) || name === 'default') {
@@ -72,7 +69,7 @@ export const subnetGroupOperations = [
     if (region.dbSubnetGroups[name]) {
       throw new AwsError('DBSubnetGroupAlreadyExists', `The DB subnet group '${name}' already exists.`);
     }
-    if (Object.keys(region.dbSubnetGroups).length >= QUOTA) {
+    if (Object.keys(region.dbSubnetGroups).length >= quotas['db-subnet-group']) {
       throw new AwsError('DBSubnetGroupQuotaExceeded', 'The maximum number of DB subnet groups has been reached');
     }
     const group: DbSubnetGroup = {
