@@ -282,6 +282,32 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   servicesCommand(common),
   {
+    name: 'notes',
+    arguments: '[chapter]',
+    summary: "the guide's homework: questions, your answers, and the facts of the run, as Markdown",
+    options: common,
+    examples: ['cloudspace notes', 'cloudspace notes edit runners', 'cloudspace notes > report.md'],
+    load: () => import('./notes.ts'),
+    children: [
+      {
+        name: 'edit',
+        arguments: '[chapter]',
+        summary: 'answer in your editor ($VISUAL, $EDITOR)',
+        options: common,
+        examples: ['cloudspace notes edit', 'cloudspace notes edit vpc'],
+        load: async () => ({ run: (await import('./notes.ts')).edit }),
+      },
+      {
+        name: 'add',
+        arguments: '<chapter> <text...>',
+        summary: 'add a paragraph to a chapter',
+        options: common,
+        examples: ['cloudspace notes add vpc "one NAT gateway a zone"'],
+        load: async () => ({ run: (await import('./notes.ts')).add }),
+      },
+    ],
+  },
+  {
     name: 'destroy',
     summary: 'take everything down again, in reverse; by tag, with or without the state file',
     options: [

@@ -9,6 +9,7 @@ import { provideDatabase } from './applicationDatabase.ts';
 import { checkChapterDone, checkEverything } from './chapterChecks.ts';
 import { chapterOrder } from './chapterOrder.ts';
 import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
+import { askHomework } from './homework.ts';
 import type { Context } from './index.ts';
 import { lastAct } from './lastAct.ts';
 import { explain, offerProfile, roleChooser, settled } from './login.ts';
@@ -52,6 +53,7 @@ export async function start(
     });
     settled(context, session, config);
     prelude(ui, 'done');
+    if (interactive && session.state === undefined) await askHomework({ ui, dir, name }, 'login');
     if (until === 'login') return 0;
 
     const list = walk(config);
@@ -125,6 +127,7 @@ export async function start(
       // Without hosts there is little to see from outside: who reads along is shown it, a script asks for it with `cloudspace check`.
       check: async (chapter) =>
         untouched || (withoutHosts !== undefined && !interactive) || (await checkChapterDone(checked(), chapter, ui)),
+      homework: (chapter) => askHomework({ ui, dir, name }, chapter),
       open: order.open,
     });
     await writeEndpoints(dir, endpoints());

@@ -32,7 +32,6 @@ export async function run(context: Context): Promise<number> {
       publicIp: publicIp ?? null,
     })),
     usdPerHour: Number(costOf(state).toFixed(4)),
-    notes: state.notes,
   };
   if (context.options.json) context.print(`${JSON.stringify(document, null, 2)}\n`);
   else context.print(text(document, state));

@@ -25,6 +25,8 @@ export interface WalkthroughOptions {
   readonly interactive: boolean;
   /** looks at a chapter from outside when it is done; false when something is broken */
   readonly check: (chapter: ChapterId) => Promise<boolean>;
+  /** the chapter's homework, asked when it is done */
+  readonly homework: (chapter: ChapterId) => Promise<void>;
   /** lets a chapter's events through (unattended) */
   readonly open: (chapter: ChapterId) => void;
 }
@@ -269,7 +271,7 @@ function missing(step: WalkStep, run: Run, journal: Journal): string[] {
 }
 
 async function endChapter(options: WalkthroughOptions, one: WalkChapter): Promise<void> {
-  const { journal, ui } = options;
+  const { journal } = options;
   const statuses = one.steps.map(({ step }) => journal.state.steps[`${one.chapter.id}/${step.id}`]);
   const status = statuses.every((step) => step === 'done') ? 'done' : 'skipped';
   await journal.update((state) => {
@@ -277,18 +279,7 @@ async function endChapter(options: WalkthroughOptions, one: WalkChapter): Promis
   });
   if (status === 'done') await options.check(one.chapter.id);
   chapterEvent(options, one, status);
-  if (one.chapter.homework === undefined) return;
-  const note = await ui.ask({
-    kind: 'input',
-    id: `homework.${one.chapter.id}`,
-    message: one.chapter.homework,
-    default: '',
-    help: 'Your answer is kept with the state. Enter alone goes on.',
-  });
-  if (note.trim() === '') return;
-  await journal.update((state) => {
-    state.notes[one.chapter.id] = note;
-  });
+  await options.homework(one.chapter.id);
 }
 
 function chapterEvent(

@@ -46,7 +46,6 @@ export interface State {
   plays: Record<string, PlayEntry>;
   /** public host keys by instance id, as the console output showed them first; pinned */
   hostKeys: Record<string, readonly string[]>;
-  notes: Partial<Record<ChapterId, string>>;
 }
 
 export const STATE_VERSION = 1;
@@ -81,7 +80,6 @@ export function newState(of: Pick<State, 'name' | 'account' | 'region' | 'practi
     resources: {},
     plays: {},
     hostKeys: {},
-    notes: {},
   };
 }
 

@@ -187,8 +187,6 @@ export interface Chapter<Config = unknown> {
   /** file name in guide/ */
   readonly guide: string;
   readonly steps: readonly Step<Config>[];
-  /** the homework question asked when the chapter is done */
-  readonly homework?: string;
 }
 
 export const CHAPTERS = ['login', 'vpc', 'bastion', 'controller', 'runners', 'ingress', 'services'] as const;
@@ -348,6 +346,8 @@ export type Question =
       readonly default?: string;
       readonly validate?: (text: string) => true | string;
     })
+  /** many lines, in the person's own editor; `default` is what they begin with */
+  | (QuestionBase & { readonly kind: 'editor'; readonly default: string })
   | (QuestionBase & {
       readonly kind: 'select';
       readonly choices: readonly { readonly value: string; readonly name: string; readonly description?: string }[];

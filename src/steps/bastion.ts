@@ -10,7 +10,6 @@ export const bastion: Chapter<Config> = {
   id: 'bastion',
   title: 'SSH bastion',
   guide: '2-bastion.md',
-  homework: 'One host guards every other. What happens when it is gone, and what would you do about it?',
   steps: [
     {
       id: 'key-pair',

@@ -15,7 +15,6 @@ export const controller: Chapter<Config> = {
   id: 'controller',
   title: 'Application controller',
   guide: '3-controller.md',
-  homework: 'What does the Cloudspace lose while the controller is down, and what goes on? What would you back up?',
   steps: [
     {
       id: 'database',

@@ -46,7 +46,6 @@ export const ingress: Chapter<Config> = {
   id: 'ingress',
   title: 'Ingress tier',
   guide: '5-ingress.md',
-  homework: 'The load balancer passes TCP on and the runners end TLS. What speaks for that, what against it?',
   steps: [
     {
       id: 'target-groups',

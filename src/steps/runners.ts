@@ -17,7 +17,6 @@ export const runners: Chapter<Config> = {
   id: 'runners',
   title: 'Runners and builders',
   guide: '4-runners.md',
-  homework: 'Can all hosts be cycled without manual intervention? What stands in the way?',
   steps: [
     {
       id: 'firewall',

@@ -25,7 +25,6 @@ export const services: Chapter<Config> = {
   id: 'services',
   title: 'Services API',
   guide: '6-services.md',
-  homework: 'Which of these secrets would you rotate first, and how, without stopping an application?',
   steps: [
     {
       id: 'secrets',

@@ -5,6 +5,8 @@ import { type Look, symbols } from './look.ts';
 import { renderer } from './render.ts';
 import { clean, wrap } from './text.ts';
 
+type LineQuestion = Exclude<Question, { kind: 'editor' }>;
+
 export interface PlainOptions {
   readonly output: NodeJS.WritableStream & { readonly columns?: number };
   readonly yes: boolean;
@@ -51,8 +53,10 @@ export function plainUi(options: PlainOptions): Ui {
       print(taken(question, answer, look()));
       return answer;
     }
-    if (input === undefined) throw noTerminal(question);
-    const turn = asking.then(() => askLine(question, input));
+    // A terminal without a cursor has no room for an editor either.
+    if (input === undefined || question.kind === 'editor') throw noTerminal(question);
+    const asked: LineQuestion = question;
+    const turn = asking.then(() => askLine(asked, input) as Promise<Answer<Q>>);
     asking = turn.then(
       () => undefined,
       () => undefined,
@@ -61,7 +65,7 @@ export function plainUi(options: PlainOptions): Ui {
   }
 
   /** One question as lines of text, asked again until the answer is valid. */
-  async function askLine<Q extends Question>(question: Q, from: NodeJS.ReadableStream): Promise<Answer<Q>> {
+  async function askLine<Q extends LineQuestion>(question: Q, from: NodeJS.ReadableStream): Promise<Answer<Q>> {
     if ('readableEnded' in from && from.readableEnded) throw interrupted(question);
     const { createInterface } = await import('node:readline');
     if (question.help !== undefined) print(wrap(clean(question.help), look(), { first: '  ' }, 'dim'));
@@ -109,7 +113,7 @@ export function plainUi(options: PlainOptions): Ui {
   };
 }
 
-function offered(question: Question): string {
+function offered(question: LineQuestion): string {
   if (question.kind === 'confirm') return question.default ? '(Y/n) ' : '(y/N) ';
   if (question.kind === 'input') return question.default === undefined ? '' : `(${question.default}) `;
   const at = question.choices.findIndex((choice) => choice.value === question.default);
@@ -117,7 +121,7 @@ function offered(question: Question): string {
 }
 
 /** What was typed as an answer to the question, or what is wrong with it. */
-function understand(question: Question, typed: string): { value: boolean | string } | { problem: string } {
+function understand(question: LineQuestion, typed: string): { value: boolean | string } | { problem: string } {
   if (question.kind === 'confirm') {
     if (typed === '') return { value: question.default };
     if (/^y(es)?$/i.test(typed)) return { value: true };

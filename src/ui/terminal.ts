@@ -194,6 +194,12 @@ function promptFor(
           context,
         );
     }
+    case 'editor':
+      return (context) =>
+        prompts.editor(
+          { message, default: question.default, postfix: '.md', waitForUserInput: false, theme: look },
+          context,
+        );
     case 'select': {
       const choices = question.choices.map(({ value, name, description }) => ({
         value,
