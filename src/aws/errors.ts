@@ -50,10 +50,10 @@ export function withoutExchange(error: unknown): unknown {
   return Object.assign(copy, rest, { name: error.name, stack: error.stack });
 }
 
-/** Is it the answer "there is no such thing"? (`InvalidTarget`: not registered, or its instance is gone.) */
+/** Is it the answer "there is no such thing"? (`InvalidTarget`: not registered, or its instance is gone. `InvalidID`: what should get or lose a tag.) */
 export function isNotFound(error: unknown): boolean {
   const code = codeOf(error);
-  return /NotFound$/.test(code) || code === 'Gateway.NotAttached' || code === 'InvalidTarget';
+  return /NotFound$/.test(code) || code === 'Gateway.NotAttached' || code === 'InvalidTarget' || code === 'InvalidID';
 }
 
 /** Does something else still use it? Deleting again later may succeed. */

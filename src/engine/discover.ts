@@ -1,4 +1,4 @@
-import { fromOutputs, inOrder, kindsOf, resolvePartly } from './graph.ts';
+import { fromOutputs, inOrder, kindsOf, refsOf, resolvePartly } from './graph.ts';
 import {
   type AnyKind,
   CloudspaceError,
@@ -72,6 +72,29 @@ export function match(resources: readonly Resource[], listing: Listing): Map<str
     if (one) outputs.set(key, one.out);
   }
   return outputs;
+}
+
+/**
+ * The keys of what a person made and the Cloudspace only uses: what is tagged as adopted, and, as connections carry no tags, what connects
+ * nothing but adopted things. Never changed unasked, never deleted; destroy takes our tags off.
+ */
+export function adoptedKeys(
+  resources: readonly Resource[],
+  listing: Listing,
+  outputs: ReadonlyMap<string, Output>,
+): Set<string> {
+  const adopted = new Set<string>();
+  for (const resource of inOrder(resources)) {
+    const { key, kind, props } = resource;
+    const out = outputs.get(key);
+    if (!out) continue;
+    const refs = refsOf({ props, after: [] });
+    const stays = kind.matches
+      ? refs.length > 0 && refs.every((ref) => adopted.has(ref.$ref))
+      : listing.get(kind.type)?.some((found) => found.out === out && found.adopted === true);
+    if (stays) adopted.add(key);
+  }
+  return adopted;
 }
 
 /** Lists and matches in one go. */

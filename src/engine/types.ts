@@ -34,6 +34,14 @@ export interface Found<O extends Output = Output> {
   readonly out: O;
   readonly key?: string;
   readonly chapter?: string;
+  /** tagged `cloudspace:origin=adopted`: made by a person. Destroy takes our tags off it (`Kind.untag`) and leaves it */
+  readonly adopted?: boolean;
+}
+
+/** Something that could be the resource that is meant, whoever made it. `name`: of the Cloudspace it belongs to, if any; `called`: its tag `Name`. */
+export interface Candidate<O extends Output = Output> extends Found<O> {
+  readonly name?: string;
+  readonly called?: string;
 }
 
 /** One round of listing: identical reads made by several kinds are sent once. */
@@ -57,6 +65,8 @@ export interface Difference {
   readonly attribute: string;
   readonly want: unknown;
   readonly have: unknown;
+  /** the `aws` command, as words, with which a person mends it; left out: it cannot be changed any more */
+  readonly mend?: readonly string[];
 }
 
 export interface CreateContext {
@@ -94,6 +104,12 @@ export interface Kind<P extends object, O extends Output, C> {
   drift?(props: P, out: O): Difference[];
   /** puts one existing resource back in shape, in one mutating request */
   update?(cloud: C, props: P, out: O, context: CreateContext): Promise<O>;
+  /** everything of the kind that could be what `props` describe, tagged or not, whoever made it; kinds that are found by what they connect need none */
+  candidates?(cloud: C, props: P): Promise<Candidate<O>[]>;
+  /** puts tags on what is there, in one request; kinds whose resources carry tags have it */
+  tag?(cloud: C, out: O, tags: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
+  /** takes our tags off (not `Name`), in one request; already gone = success */
+  untag?(cloud: C, out: O, signal: AbortSignal): Promise<void>;
   /** already gone = success */
   delete(cloud: C, out: O, signal: AbortSignal): Promise<void>;
   /** the equal `aws` command, as words; references are shown as $(key) by the caller */

@@ -1,8 +1,25 @@
-import type { Filter, ResourceType, Tag, TagSpecification } from '@aws-sdk/client-ec2';
-import { CloudspaceError, type Found, type Output, type Scope } from '../../engine/types.ts';
+import {
+  CreateTagsCommand,
+  DeleteTagsCommand,
+  type Filter,
+  type ResourceType,
+  type Tag,
+  type TagSpecification,
+} from '@aws-sdk/client-ec2';
+import { AddTagsCommand, RemoveTagsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { AddTagsToResourceCommand, RemoveTagsFromResourceCommand } from '@aws-sdk/client-rds';
+import { type Candidate, CloudspaceError, type Found, type Output, type Scope } from '../../engine/types.ts';
+import type { Aws } from '../clients.ts';
+import { ignoreGone } from '../errors.ts';
 
 /** The tags that make a resource ours; with the state file lost, they rebuild it. */
-export const TAG = { name: 'cloudspace:name', key: 'cloudspace:key', chapter: 'cloudspace:chapter' } as const;
+export const TAG = {
+  name: 'cloudspace:name',
+  key: 'cloudspace:key',
+  chapter: 'cloudspace:chapter',
+  /** `adopted` on what a person made (engine/tags.ts) */
+  origin: 'cloudspace:origin',
+} as const;
 
 export type Tags = Readonly<Record<string, string>>;
 
@@ -27,9 +44,63 @@ export function fromTagList(tags: readonly Tag[] | undefined): Record<string, st
 
 /** A found resource with the key and chapter that its tags carry. */
 export function found<O extends Output>(out: O, tags: readonly Tag[] | undefined): Found<O> {
-  const { [TAG.key]: key, [TAG.chapter]: chapter } = fromTagList(tags);
-  return { out, ...(key !== undefined && { key }), ...(chapter !== undefined && { chapter }) };
+  const { [TAG.key]: key, [TAG.chapter]: chapter, [TAG.origin]: origin } = fromTagList(tags);
+  return {
+    out,
+    ...optional('key', key),
+    ...optional('chapter', chapter),
+    ...(origin === 'adopted' && { adopted: true }),
+  };
 }
+
+/** The same for what may be anybody's: with the Cloudspace it belongs to and what people call it. */
+export function candidate<O extends Output>(out: O, tags: readonly Tag[] | undefined): Candidate<O> {
+  const { [TAG.name]: name, Name: called } = fromTagList(tags);
+  return { ...found(out, tags), ...optional('name', name), ...optional('called', called) };
+}
+
+const OUR_TAGS = Object.values(TAG);
+
+/** Putting tags on EC2's resources and taking ours off: one request, several ids. */
+export function ec2Tags<O extends Output>(ids: (out: O) => string[] = ({ id }) => [id]) {
+  return {
+    async tag(aws: Aws, out: O, tags: Tags, signal: AbortSignal): Promise<void> {
+      await aws.ec2.send(new CreateTagsCommand({ Resources: ids(out), Tags: tagList(tags) }), { abortSignal: signal });
+    },
+    untag: (aws: Aws, out: O, signal: AbortSignal): Promise<void> =>
+      ignoreGone(
+        aws.ec2.send(new DeleteTagsCommand({ Resources: ids(out), Tags: OUR_TAGS.map((Key) => ({ Key })) }), {
+          abortSignal: signal,
+        }),
+      ),
+  };
+}
+
+/** The same for load balancing, whose ids are ARNs. */
+export const elbTags = {
+  async tag(aws: Aws, { id }: Output, tags: Tags, signal: AbortSignal): Promise<void> {
+    await aws.elb.send(new AddTagsCommand({ ResourceArns: [id], Tags: tagList(tags) }), { abortSignal: signal });
+  },
+  untag: (aws: Aws, { id }: Output, signal: AbortSignal): Promise<void> =>
+    ignoreGone(
+      aws.elb.send(new RemoveTagsCommand({ ResourceArns: [id], TagKeys: [...OUR_TAGS] }), { abortSignal: signal }),
+    ),
+};
+
+/** The same for RDS. */
+export const rdsTags = {
+  async tag(aws: Aws, { arn }: { readonly arn: string }, tags: Tags, signal: AbortSignal): Promise<void> {
+    await aws.rds.send(new AddTagsToResourceCommand({ ResourceName: arn, Tags: tagList(tags) }), {
+      abortSignal: signal,
+    });
+  },
+  untag: (aws: Aws, { arn }: { readonly arn: string }, signal: AbortSignal): Promise<void> =>
+    ignoreGone(
+      aws.rds.send(new RemoveTagsFromResourceCommand({ ResourceName: arn, TagKeys: [...OUR_TAGS] }), {
+        abortSignal: signal,
+      }),
+    ),
+};
 
 /** All pages of a paginated read. */
 export async function all<Page, Item>(

@@ -8,7 +8,7 @@ import type { Kind, Output, Status } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { codeOf, ignoreGone } from '../errors.ts';
 import { HOURS_A_MONTH, priceOf } from '../prices.ts';
-import { all, cliTags, found, fromTagList, must, nameOf, optional, TAG, tagList, words } from './common.ts';
+import { all, cliTags, found, fromTagList, must, nameOf, optional, rdsTags, TAG, tagList, words } from './common.ts';
 
 export interface DbInstanceProps {
   readonly instanceClass: string;
@@ -141,6 +141,7 @@ export const dbInstance: Kind<DbInstanceProps, DbInstanceOutput, Aws> = {
         throw error;
     }
   },
+  ...rdsTags,
   cli: (props, { tags }) => {
     const password = `$${props.masterPasswordSecret.replaceAll(/[^A-Za-z0-9]+/g, '_').toUpperCase()}`;
     const more = [

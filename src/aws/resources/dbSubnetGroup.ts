@@ -8,7 +8,7 @@ import {
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTags, found, fromTagList, must, nameOf, TAG, tagList, words } from './common.ts';
+import { all, cliTags, found, fromTagList, must, nameOf, rdsTags, TAG, tagList, words } from './common.ts';
 
 export interface DbSubnetGroupProps {
   /** in two zones at least */
@@ -63,6 +63,7 @@ export const dbSubnetGroup: Kind<DbSubnetGroupProps, DbSubnetGroupOutput, Aws> =
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.rds.send(new DeleteDBSubnetGroupCommand({ DBSubnetGroupName: id }), { abortSignal: signal })),
+  ...rdsTags,
   cli: (props, { tags }) =>
     words`aws rds create-db-subnet-group --db-subnet-group-name ${nameOf(props, tags)} --db-subnet-group-description ${props.description} --subnet-ids ${props.subnetIds} ${cliTags(tags)}`,
 };

@@ -8,7 +8,7 @@ import type { Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
 import { priceOf } from '../prices.ts';
-import { cliTagSpecifications, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
+import { cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
 
 export type EipProps = Readonly<Record<never, never>>;
 
@@ -43,6 +43,7 @@ export const eip: Kind<EipProps, EipOutput, Aws> = {
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new ReleaseAddressCommand({ AllocationId: id }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (_props, { tags }) => words`aws ec2 allocate-address --domain vpc ${cliTagSpecifications(tags, 'elastic-ip')}`,
   price: (_props, region) => priceOf('publicIpv4', region),
 };

@@ -12,6 +12,7 @@ import { HOURS_A_MONTH, priceOf } from '../prices.ts';
 import {
   all,
   cliTagSpecifications,
+  ec2Tags,
   found,
   fromTagList,
   must,
@@ -153,6 +154,7 @@ export const instance: Kind<InstanceProps, InstanceOutput, Aws> = {
       .map((attribute) => ({ attribute, want: props[attribute], have: out[attribute] })),
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (props, { tags }) => {
     const volume = `DeviceName=${props.rootDevice ?? '/dev/xvda'},Ebs={VolumeType=gp3,VolumeSize=${props.rootSizeGb ?? 20},Encrypted=true}`;
     const key = props.keyName === undefined ? [] : ['--key-name', props.keyName];

@@ -7,7 +7,7 @@ import {
 import type { Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTagSpecifications, found, must, ofCloudspace, tagSpecifications } from './common.ts';
+import { all, cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications } from './common.ts';
 
 export type InternetGatewayProps = Readonly<Record<never, never>>;
 
@@ -37,6 +37,7 @@ export const internetGateway: Kind<InternetGatewayProps, Output, Aws> = {
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteInternetGatewayCommand({ InternetGatewayId: id }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (_props, { tags }) => [
     'aws',
     'ec2',

@@ -2,7 +2,16 @@ import { DeleteKeyPairCommand, DescribeKeyPairsCommand, ImportKeyPairCommand } f
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { cliTagSpecifications, found, ofCloudspace, optional, TAG, tagSpecifications, words } from './common.ts';
+import {
+  cliTagSpecifications,
+  ec2Tags,
+  found,
+  ofCloudspace,
+  optional,
+  TAG,
+  tagSpecifications,
+  words,
+} from './common.ts';
 
 export interface KeyPairProps {
   /** one OpenSSH public key line: ssh-ed25519 or ssh-rsa */
@@ -57,6 +66,7 @@ export const keyPair: Kind<KeyPairProps, KeyPairOutput, Aws> = {
       : [{ attribute: 'publicKey', want: bare(props.publicKey), have: out.publicKey }],
   delete: (aws, { name }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteKeyPairCommand({ KeyName: name }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (props, { tags }) => {
     const name = props.name ?? tags[TAG.name] ?? '';
     const key = Buffer.from(props.publicKey).toString('base64');

@@ -8,7 +8,7 @@ import type { Found, Kind, Output, Scope, Status } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
 import { priceOf } from '../prices.ts';
-import { all, cliTags, must, nameOf, optional, tagList, words } from './common.ts';
+import { all, cliTags, elbTags, must, nameOf, optional, tagList, words } from './common.ts';
 import { withElbTags } from './elbTags.ts';
 
 /** A Network Load Balancer that faces the internet. */
@@ -80,6 +80,7 @@ export const loadBalancer: Kind<LoadBalancerProps, LoadBalancerOutput, Aws> = {
   status,
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn: id }), { abortSignal: signal })),
+  ...elbTags,
   cli: (props, { tags }) =>
     words`aws elbv2 create-load-balancer --name ${nameOf(props, tags)} --type network --scheme internet-facing --subnets ${props.subnetIds} --security-groups ${props.securityGroupIds} ${cliTags(tags)}`,
   /** the hour, and one public address a zone; traffic (LCU) comes on top */

@@ -8,7 +8,17 @@ import type { Kind, Output, Status } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
 import { priceOf } from '../prices.ts';
-import { all, cliTagSpecifications, found, must, ofCloudspace, optional, tagSpecifications, words } from './common.ts';
+import {
+  all,
+  cliTagSpecifications,
+  ec2Tags,
+  found,
+  must,
+  ofCloudspace,
+  optional,
+  tagSpecifications,
+  words,
+} from './common.ts';
 
 export interface NatGatewayProps {
   /** a public one */
@@ -68,6 +78,7 @@ export const natGateway: Kind<NatGatewayProps, NatGatewayOutput, Aws> = {
   status,
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteNatGatewayCommand({ NatGatewayId: id }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (props, { tags }) =>
     words`aws ec2 create-nat-gateway --subnet-id ${props.subnetId} --allocation-id ${props.allocationId} ${cliTagSpecifications(tags, 'natgateway')}`,
   price: (_props, region) => priceOf('natGateway', region),

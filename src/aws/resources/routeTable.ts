@@ -7,7 +7,7 @@ import {
 import type { Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTagSpecifications, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
+import { all, cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
 
 export interface RouteTableProps {
   readonly vpcId: string;
@@ -51,6 +51,7 @@ export const routeTable: Kind<RouteTableProps, RouteTableOutput, Aws> = {
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteRouteTableCommand({ RouteTableId: id }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (props, { tags }) =>
     words`aws ec2 create-route-table --vpc-id ${props.vpcId} ${cliTagSpecifications(tags, 'route-table')}`,
 };

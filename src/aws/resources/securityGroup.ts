@@ -7,7 +7,17 @@ import {
 import type { Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTagSpecifications, found, must, nameOf, ofCloudspace, tagSpecifications, words } from './common.ts';
+import {
+  all,
+  cliTagSpecifications,
+  ec2Tags,
+  found,
+  must,
+  nameOf,
+  ofCloudspace,
+  tagSpecifications,
+  words,
+} from './common.ts';
 
 export interface SecurityGroupProps {
   readonly vpcId: string;
@@ -56,6 +66,7 @@ export const securityGroup: Kind<SecurityGroupProps, SecurityGroupOutput, Aws> =
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteSecurityGroupCommand({ GroupId: id }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (props, { tags }) =>
     words`aws ec2 create-security-group --group-name ${nameOf(props, tags)} --description ${props.description} --vpc-id ${props.vpcId} ${cliTagSpecifications(tags, 'security-group')}`,
 };

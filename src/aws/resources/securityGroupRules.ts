@@ -12,6 +12,8 @@ import { ignoreGone } from '../errors.ts';
 import {
   all,
   cliTagSpecifications,
+  ec2Tags,
+  found,
   fromTagList,
   must,
   ofCloudspace,
@@ -20,6 +22,7 @@ import {
   tagSpecifications,
   words,
 } from './common.ts';
+import { readSecurityGroups } from './securityGroup.ts';
 
 /** One ingress rule: who may reach which ports. Exactly one of the two sources. */
 export interface IngressRule {
@@ -95,15 +98,20 @@ export const securityGroupRules: Kind<SecurityGroupRulesProps, SecurityGroupRule
         (page) => page.SecurityGroupRules,
       ),
     );
+    const groups = await readSecurityGroups(aws, scope);
+    // Rules go with their group: only those of an adopted group can stay.
+    const kept = new Set(groups.filter((one) => fromTagList(one.Tags)[TAG.origin]).map(({ GroupId }) => GroupId));
     const sets = new Map<string, Found<SecurityGroupRulesOutput>>();
     for (const rule of rules.filter(({ IsEgress }) => !IsEgress)) {
-      const { [TAG.key]: key, [TAG.chapter]: chapter } = fromTagList(rule.Tags);
+      const { key = '', chapter, adopted } = found({ id: '' }, rule.Tags);
       const groupId = rule.GroupId ?? '';
-      const id = `${groupId}/${key ?? ''}`;
+      const id = `${groupId}/${key}`;
+      const earlier = sets.get(id);
       sets.set(id, {
-        out: { id, groupId, rules: [...(sets.get(id)?.out.rules ?? []), fromApi(rule)] },
-        ...optional('key', key),
+        out: { id, groupId, rules: [...(earlier?.out.rules ?? []), fromApi(rule)] },
+        ...(key !== '' && { key }),
         ...optional('chapter', chapter),
+        ...(adopted && kept.has(groupId) && (earlier?.adopted ?? true) && { adopted }),
       });
     }
     return [...sets.values()];
@@ -177,6 +185,7 @@ export const securityGroupRules: Kind<SecurityGroupRulesProps, SecurityGroupRule
         { abortSignal: signal },
       ),
     ),
+  ...ec2Tags(({ rules }) => rules.map(({ ruleId }) => ruleId)),
   cli: (props, { tags }) =>
     words`aws ec2 authorize-security-group-ingress --group-id ${props.groupId} --ip-permissions ${props.rules.map(cliPermission)} ${cliTagSpecifications(tags, 'security-group-rule')}`,
 };

@@ -2,7 +2,7 @@ import { CreateSubnetCommand, DeleteSubnetCommand, paginateDescribeSubnets, type
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTagSpecifications, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
+import { all, cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
 
 export interface SubnetProps {
   readonly vpcId: string;
@@ -61,6 +61,7 @@ export const subnet: Kind<SubnetProps, SubnetOutput, Aws> = {
       .map((attribute) => ({ attribute, want: props[attribute], have: out[attribute] })),
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteSubnetCommand({ SubnetId: id }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (props, { tags }) =>
     words`aws ec2 create-subnet --vpc-id ${props.vpcId} --cidr-block ${props.cidr} --availability-zone ${props.zone} ${cliTagSpecifications(tags, 'subnet')}`,
 };

@@ -8,7 +8,7 @@ import {
 import type { Found, Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTags, must, nameOf, tagList, words } from './common.ts';
+import { all, cliTags, elbTags, must, nameOf, tagList, words } from './common.ts';
 import { withElbTags } from './elbTags.ts';
 
 /** TCP, targets by instance id; the health check is TCP too. */
@@ -98,6 +98,7 @@ export const targetGroup: Kind<TargetGroupProps, TargetGroupOutput, Aws> = {
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.elb.send(new DeleteTargetGroupCommand({ TargetGroupArn: id }), { abortSignal: signal })),
+  ...elbTags,
   cli: (props, { tags }) =>
     words`aws elbv2 create-target-group --name ${nameOf(props, tags)} --protocol TCP --port ${props.port} --vpc-id ${props.vpcId} --target-type instance --health-check-protocol TCP --health-check-port ${props.healthCheckPort} --health-check-interval-seconds ${props.healthCheckInterval} --healthy-threshold-count ${props.healthyThreshold} ${cliTags(tags)}`,
 };

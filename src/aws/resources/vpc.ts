@@ -2,7 +2,7 @@ import { CreateVpcCommand, DeleteVpcCommand, paginateDescribeVpcs, type Vpc } fr
 import type { Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTagSpecifications, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
+import { all, cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
 
 export interface VpcProps {
   /** /16 to /28, such as 10.7.0.0/16 */
@@ -49,5 +49,6 @@ export const vpc: Kind<VpcProps, VpcOutput, Aws> = {
     out.cidr === '' || out.cidr === props.cidr ? [] : [{ attribute: 'cidr', want: props.cidr, have: out.cidr }],
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteVpcCommand({ VpcId: id }), { abortSignal: signal })),
+  ...ec2Tags(),
   cli: (props, { tags }) => words`aws ec2 create-vpc --cidr-block ${props.cidr} ${cliTagSpecifications(tags, 'vpc')}`,
 };
