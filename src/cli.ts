@@ -69,7 +69,7 @@ async function execute(spec: CommandSpec, flags: Options, args: readonly string[
   });
   watchSignals(ui);
   try {
-    const options = await withConfigFile(flags);
+    const options = spec.config === false ? flags : await withConfigFile(flags);
     const { run } = await spec.load();
     return await run({ options, args, ui, signal: interrupt.signal, print: (text) => process.stdout.write(text) });
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Ui } from '../engine/types.ts';
 import type { DeploymentMapping } from './deploymentMapping.ts';
 import { servicesCommand } from './servicesCommands.ts';
+import type { Settings } from './settings.ts';
 
 /** What a command gets. Its options are those below, in camelCase; flags win over the environment, that over the config file. */
 export interface Context {
@@ -52,6 +53,8 @@ export interface Options {
   tail?: string;
   /** of cloudspace.yaml alone: how a team's own deployment repository is used (deploymentMapping.ts) */
   mapping?: DeploymentMapping;
+  /** of cloudspace.yaml alone: other systems, and what an organiser settles for all teams */
+  settings?: Settings;
   dryRun?: boolean;
   fix?: boolean;
   list?: boolean;
@@ -75,6 +78,8 @@ export interface CommandSpec {
   readonly examples: readonly string[];
   readonly arguments?: string;
   readonly default?: true;
+  /** false: it does not read cloudspace.yaml before it runs, and works while that is wrong */
+  readonly config?: false;
   readonly children?: readonly CommandSpec[];
   /** gives the exit code. Loaded only when the command runs: `--help` pays for none of it. */
   readonly load: () => Promise<{ run: (context: Context) => Promise<number> }>;
@@ -277,6 +282,33 @@ export const COMMANDS: readonly CommandSpec[] = [
         options: common.slice(-1),
         examples: ['cloudspace deployment eject ../our-deployment'],
         load: () => import('./deploymentEject.ts'),
+      },
+    ],
+  },
+  {
+    name: 'config',
+    summary: 'cloudspace.yaml: check it, or print its schema for editors',
+    config: false,
+    options: common.slice(-2),
+    examples: ['cloudspace config check', 'cloudspace config schema > cloudspace.schema.json'],
+    load: async () => ({ run: (await import('./config.ts')).check }),
+    children: [
+      {
+        name: 'check',
+        arguments: '[file]',
+        summary: 'names everything that is wrong with the file, with line and column; reads no secret',
+        config: false,
+        options: common.slice(-2),
+        examples: ['cloudspace config check', 'cloudspace config check team.yaml --json'],
+        load: async () => ({ run: (await import('./config.ts')).check }),
+      },
+      {
+        name: 'schema',
+        summary: 'the JSON Schema of cloudspace.yaml, for editors',
+        config: false,
+        options: common.slice(-1),
+        examples: ['cloudspace config schema > cloudspace.schema.json'],
+        load: async () => ({ run: (await import('./config.ts')).schema }),
       },
     ],
   },

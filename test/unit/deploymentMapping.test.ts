@@ -4,19 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { referenceDeployment } from '../../src/ansible/paths.ts';
 import { openVault } from '../../src/ansible/vault.ts';
 import type { Aws } from '../../src/aws/clients.ts';
-import { readConfigFile } from '../../src/commands/configFile.ts';
+import { checkConfigFile, readConfigFile } from '../../src/commands/configFile.ts';
 import { run as eject } from '../../src/commands/deploymentEject.ts';
-import {
-  mapGroups,
-  mapPlay,
-  OWN_VAULT,
-  parseMapping,
-  ROLES,
-  vaultPasswordFile,
-} from '../../src/commands/deploymentMapping.ts';
+import { mapGroups, mapPlay, OWN_VAULT, ROLES, vaultPasswordFile } from '../../src/commands/deploymentMapping.ts';
 import type { Context } from '../../src/commands/index.ts';
 import { provisioner } from '../../src/commands/provision.ts';
 import { newState, openJournal } from '../../src/engine/journal.ts';
@@ -61,33 +55,38 @@ describe("a team's own repository", () => {
 
   it.each([
     [{ playbooks: [] }, /playbooks: is no mapping/],
-    [{ playbooks: { runner: 'a.yml' } }, /"runner" is not known/],
+    [{ playbooks: { runner: 'a.yml' } }, /"runner" is no setting; did you mean "runners"/],
     [{ playbooks: { runners: '../a.yml' } }, /no playbook inside the repository/],
     [{ playbooks: { runners: 'a.sh' } }, /no playbook inside the repository/],
     [{ playbooks: { runners: true } }, /no playbook inside the repository/],
-    [{ groups: { workers: 'a' } }, /"workers" is not known/],
+    [{ groups: { workers: 'a' } }, /"workers" is no setting/],
     [{ groups: { runners: [] } }, /names no inventory groups/],
     [{ groups: { runners: ['a-b'] } }, /names no inventory groups/],
     [{ groups: { runners: [7] } }, /names no inventory groups/],
     [{ extra_vars: 'a=b' }, /extra_vars: is no mapping/],
     [{ extra_vars: { 'a-b': 1 } }, /"a-b" is no name of a variable/],
     [{ extra_vars: { cloudspace_name: 'x' } }, /"cloudspace_name" is the wizard's own/],
-    [{ vault_ids: { team: 'missing' } }, /there is no file \/base\/missing/],
+    [{ vault_ids: { team: 'missing' } }, /there is no file .*\/missing/],
     [{ vault_ids: { development: '/dev/null' } }, /"development" cannot be used/],
     [{ vault_ids: { team: 3 } }, /vault_ids.team: is no path/],
     [{ vault_password_command: '' }, /is no command/],
     [{ vault_password_command: [1] }, /is no command/],
-  ])('refuses %j', (content, message) => {
-    expect(() => parseMapping(content, 'my.yaml', '/base')).toThrow(
-      expect.objectContaining({ message: expect.stringMatching(message), exitCode: 2 }),
-    );
-    expect(() => parseMapping(content, 'my.yaml', '/base')).toThrow(/^my\.yaml: /);
+  ])('refuses %j', async (content, message) => {
+    const file = join(dir, 'my.yaml');
+    writeFileSync(file, stringify(content));
+    const { problems } = await checkConfigFile(file);
+    expect(problems.map(({ key, message }) => `${key}: ${message}`)).toEqual([expect.stringMatching(message)]);
+    await expect(readConfigFile(file)).rejects.toMatchObject({
+      message: expect.stringMatching(/^.*my\.yaml:\d+:\d+: /),
+      exitCode: 2,
+    });
   });
 
   it('says which settings there are when one is misspelt', async () => {
     const file = join(dir, 'cloudspace.yaml');
     writeFileSync(file, 'playbook:\n  runners: a.yml\n');
     await expect(readConfigFile(file)).rejects.toMatchObject({
+      message: expect.stringMatching(/did you mean "playbooks"/),
       hint: expect.stringMatching(/playbooks, groups, extra_vars/),
     });
   });
