@@ -1,18 +1,24 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { childEnvironment } from '../system/environment.ts';
 import { callbackPlugins } from './paths.ts';
 import { utf8Locale } from './versions.ts';
 
 /**
- * Environment of an `ansible-playbook` process. Settings that ANSIBLE_* variables of the caller's shell would make are left out: what a run does depends on
- * the deployment repository and on us. What matters for safety and for reading the run cannot be changed by the repository's ansible.cfg either.
- * `home` is a private folder of ours: nothing is written below $HOME.
+ * Environment of an `ansible-playbook` process. Of the person's own shell little is passed on (childEnvironment): what a run does depends on the deployment
+ * repository and on us, and AWS's keys are none of its business. What matters for safety and for reading the run cannot be changed by the repository's
+ * ansible.cfg either. `home` is a private folder of ours: nothing is written below $HOME. With `programs` the person's whole environment but ANSIBLE_*
+ * goes along: Ansible then runs programs of the person's that print vault passwords.
  */
-export function ansibleEnvironment(deployment: string, home: string): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ANSIBLE_'));
+export function ansibleEnvironment(
+  deployment: string,
+  home: string,
+  { programs = false }: { readonly programs?: boolean } = {},
+): NodeJS.ProcessEnv {
+  const whole = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ANSIBLE_')));
   const config = join(deployment, 'ansible.cfg');
   return {
-    ...Object.fromEntries(inherited),
+    ...(programs ? whole : childEnvironment()),
     ...(existsSync(config) ? { ANSIBLE_CONFIG: config } : {}),
     ANSIBLE_HOME: home,
     ANSIBLE_LOCAL_TEMP: join(home, 'tmp'),

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -7,6 +7,7 @@ import { privateFolder, writeAtomically } from '../system/files.ts';
 import { whyUnreachable } from './connections.ts';
 import { ansibleEnvironment } from './environment.ts';
 import { followPlay, type HostRecap, isBad, type TaskFailure } from './events.ts';
+import { type KeyChange, keyChange } from './hostKeys.ts';
 import { literal } from './inventory.ts';
 
 export interface PlaybookOptions {
@@ -44,6 +45,8 @@ export interface PlaybookResult {
   /** hosts to limit a retry to */
   readonly failedHosts: readonly string[];
   readonly recap: Readonly<Record<string, HostRecap>>;
+  /** a host showed another key than the pinned one */
+  readonly keyChange?: KeyChange;
   readonly logFile: string;
 }
 
@@ -99,7 +102,7 @@ async function execute(options: PlaybookOptions, playbook: string): Promise<Play
     const output = log.fd as 3;
     const running = execa('ansible-playbook', arguments_(options, playbook, varsFile), {
       cwd: deployment,
-      env: { ...ansibleEnvironment(deployment, home), CLOUDSPACE_EVENTS_FD: '3' },
+      env: { ...ansibleEnvironment(deployment, home, { programs: asksPrograms(options) }), CLOUDSPACE_EVENTS_FD: '3' },
       extendEnv: false,
       stdio: ['ignore', output, output, 'pipe'],
       buffer: false,
@@ -133,6 +136,12 @@ function arguments_(options: PlaybookOptions, playbook: string, varsFile: string
   if (vault && existsSync(vault.file))
     words.push('--vault-id', `${vault.vaultId}@${vault.passwordFile}`, '--extra-vars', `@${vault.file}`);
   return [...words, '--extra-vars', `@${varsFile}`, playbook];
+}
+
+/** As with Ansible, a password file that may be executed is a program that prints the password. */
+function asksPrograms({ vault, vaultIds = {} }: PlaybookOptions): boolean {
+  const files = [...(vault ? [vault.passwordFile] : []), ...Object.values(vaultIds)];
+  return files.some((file) => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o111) !== 0);
 }
 
 function findPlaybook(deployment: string, playbook: string): string {
@@ -204,12 +213,20 @@ async function resultOf(
 /** Puts ssh's reason into the failures of hosts that could not be reached. A host that answers by now keeps Ansible's words. */
 async function explained(result: PlaybookResult, { sshConfig, signal }: PlaybookOptions): Promise<PlaybookResult> {
   if (sshConfig === undefined) return result;
+  const changes: KeyChange[] = [];
   const failures = result.failures.map(async (failure) => {
     if (!result.recap[failure.host]?.unreachable) return failure;
     const why = await whyUnreachable(sshConfig, failure.host, signal);
-    return why === undefined ? failure : { ...failure, message: `cannot be reached over SSH: ${why}` };
+    if (why === undefined) return failure;
+    const change = keyChange(why);
+    if (change) changes.push(change);
+    return {
+      ...failure,
+      message: `cannot be reached over SSH: ${change ? `another host key than the pinned one came: ${change.came}` : why}`,
+    };
   });
-  return { ...result, failures: await Promise.all(failures) };
+  const explainedFailures = await Promise.all(failures);
+  return { ...result, failures: explainedFailures, ...(changes[0] ? { keyChange: changes[0] } : {}) };
 }
 
 function summaryOf(result: PlaybookResult): string {
@@ -217,17 +234,30 @@ function summaryOf(result: PlaybookResult): string {
   return `${hosts} ${hosts === 1 ? 'host' : 'hosts'}, ${result.changed === 0 ? 'nothing to change' : `${result.changed} changed`}`;
 }
 
-/** The error for a run that is not ok: names host, task and message of the first failure, and where the rest is. */
+/** Of a long message its last lines: there programs say what went wrong. */
+const MESSAGE_LINES = 10;
+const OTHERS_NAMED = 5;
+
+/** The error for a run that is not ok: names host, task and the last lines of the first failure, the other hosts, the log, and what can be done. */
 export function playError(title: string, result: PlaybookResult): CloudspaceError {
   const [first, ...more] = result.failures;
-  const what = first
-    ? `${title}: ${first.host} failed in "${first.task}": ${first.message}`
-    : `${title}: failed on ${result.failedHosts.join(', ') || 'no host'}`;
-  const others = more.length > 0 ? `; ${more.length} more ${more.length === 1 ? 'failure' : 'failures'}` : '';
-  return new CloudspaceError(`${what}${others}`, {
-    code: 'PlayFailed',
-    hint: `the full log is in ${result.logFile}; run the same command again: only the hosts that failed are retried`,
-  });
+  if (!first)
+    return new CloudspaceError(`${title}: failed on ${result.failedHosts.join(', ') || 'no host'}`, {
+      code: 'PlayFailed',
+      hint: `the full log is in ${result.logFile}`,
+    });
+  const lines = first.message.split('\n').filter((line) => line.trim() !== '');
+  const shown = lines.length > MESSAGE_LINES ? ['…', ...lines.slice(-MESSAGE_LINES)] : lines;
+  const others = more.slice(0, OTHERS_NAMED).map(({ host, task }) => `also ${host}, in "${task}"`);
+  if (more.length > OTHERS_NAMED) others.push(`and ${more.length - OTHERS_NAMED} more`);
+  const reached = (result.recap[first.host]?.unreachable ?? 0) === 0;
+  return new CloudspaceError(
+    [`${title}: ${first.host} failed in "${first.task}": ${shown.join('\n')}`, ...others].join('\n'),
+    {
+      code: 'PlayFailed',
+      hint: `the full log is in ${result.logFile}. ${reached ? `Look there (cloudspace ssh ${first.host}), mend it,` : 'See what is in the way (cloudspace check),'} and run the same command again: only the hosts that failed are tried again, what is done stays`,
+    },
+  );
 }
 
 /** Ansible's own words: from its "ERROR!" on, else the log's last lines. */

@@ -1,23 +1,31 @@
 import { execa } from 'execa';
+import { childEnvironment } from '../system/environment.ts';
 
 /** Debian 12 has 2.14; what run.ts relies on (ANSIBLE_HOME) came with it. */
 export const MINIMUM_ANSIBLE = '2.14';
 
 /** Version of ansible-core, for example "2.14.18"; undefined when `ansible-playbook` is missing or does not answer. Takes most of a second. */
 export async function ansibleVersion(): Promise<string | undefined> {
-  const env = { LC_ALL: utf8Locale() };
+  const env = childEnvironment({ LC_ALL: utf8Locale() });
   const { stdout } = await execa('ansible-playbook', ['--version'], {
     reject: false,
     stdin: 'ignore',
     timeout: 20_000,
     env,
+    extendEnv: false,
   });
   return /^ansible-playbook \[?(?:core )?(\d+(?:\.\d+)+)/m.exec(stdout ?? '')?.[1];
 }
 
 /** Version of OpenSSH's client, for example "9.2"; undefined when `ssh` is missing or is another program. */
 export async function sshVersion(): Promise<string | undefined> {
-  const { stderr } = await execa('ssh', ['-V'], { reject: false, stdin: 'ignore', timeout: 5000 });
+  const { stderr } = await execa('ssh', ['-V'], {
+    reject: false,
+    stdin: 'ignore',
+    timeout: 5000,
+    env: childEnvironment(),
+    extendEnv: false,
+  });
   return /^OpenSSH_(\d+(?:\.\d+)*)/m.exec(stderr ?? '')?.[1];
 }
 

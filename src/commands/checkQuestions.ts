@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
 import { whyUnreachable } from '../ansible/connections.ts';
-import { parseConsoleHostKeys } from '../ansible/hostKeys.ts';
+import { type KeyChange, keyChange, parseConsoleHostKeys } from '../ansible/hostKeys.ts';
 import { writeSshFiles } from '../ansible/sshConfig.ts';
 import type { Host } from '../ansible/types.ts';
 import type { Aws } from '../aws/clients.ts';
@@ -129,6 +129,8 @@ function sshQuestions({ signal }: Checked, facts: Ask<Facts>, remote: Ask<Remote
       );
       const bad = looks.find(({ why }) => why !== undefined);
       if (!bad) return passed(names.map(({ name }) => name).join(', '));
+      const change = keyChange(bad.why ?? '');
+      if (change) return failed(`${bad.name}: not the pinned host key: ${change.came} came`, keyHint(change, hosts));
       return failed(`${bad.name}: ${lastLines(bad.why ?? '', 2)}`, sshHint(role, bad.why ?? ''));
     };
     return [
@@ -144,9 +146,12 @@ function sshQuestions({ signal }: Checked, facts: Ask<Facts>, remote: Ask<Remote
   });
 }
 
+function keyHint({ instanceId }: KeyChange, hosts: readonly Host[]): string {
+  const name = hosts.find((host) => host.instanceId === instanceId)?.name ?? instanceId;
+  return `another machine may answer in its place: find out why; cloudspace hosts trust ${name} compares with its console`;
+}
+
 function sshHint(role: string, why: string): string {
-  if (/Host key verification failed|IDENTIFICATION HAS CHANGED/i.test(why))
-    return 'another machine answers than the one that was pinned: find out why before you go on';
   if (/Permission denied/i.test(why))
     return 'your key is not accepted: is it in the agent (ssh-add -l), is it the one of chapter "login"?';
   if (role === 'bastion')

@@ -42,6 +42,7 @@ export interface Options {
   quota?: readonly string[];
   port?: string;
   domain?: string;
+  fingerprint?: string;
   app?: string;
   replicas?: string;
   service?: string;
@@ -207,6 +208,29 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: common.slice(0, 3),
     examples: ['cloudspace ssh bastion', 'cloudspace ssh runner-1 -- hostname'],
     load: () => import('./ssh.ts'),
+  },
+  {
+    name: 'hosts',
+    summary: 'the hosts, their addresses and their pinned host keys',
+    options: common,
+    examples: ['cloudspace hosts', 'cloudspace hosts trust runner-1'],
+    load: () => import('./hosts.ts'),
+    children: [
+      {
+        name: 'trust',
+        arguments: '<host>',
+        summary: "pin a host's new key, when its console output or you vouch for it",
+        options: [
+          { flags: '--fingerprint <sha256>', text: 'the key you expect, read on the host by another way' },
+          { flags: '--yes', text: 'ask nothing' },
+          ...cloud,
+          ...practiceOnly,
+          ...common,
+        ],
+        examples: ['cloudspace hosts trust runner-1'],
+        load: () => import('./hostsTrust.ts'),
+      },
+    ],
   },
   {
     name: 'ssh-config',

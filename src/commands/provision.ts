@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
 import { parseConsoleHostKeys } from '../ansible/hostKeys.ts';
 import { writeInventory } from '../ansible/inventory.ts';
-import { playError, runPlaybook } from '../ansible/run.ts';
+import { playError } from '../ansible/run.ts';
 import { writeSshFiles } from '../ansible/sshConfig.ts';
 import type { Host } from '../ansible/types.ts';
 import type { Vault } from '../ansible/vault.ts';
@@ -17,6 +17,7 @@ import { DATABASE_NAME } from '../steps/controller.ts';
 import { hostsOf } from '../steps/hosts.ts';
 import { type DeploymentMapping, mapGroups, mapPlay } from './deploymentMapping.ts';
 import { sshOptions, writeHosts } from './hostsFile.ts';
+import { patientPlay } from './patientPlay.ts';
 
 export interface ProvisionOptions {
   readonly config: Config;
@@ -80,7 +81,9 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
     // Only what failed is run again, if nothing else has changed since.
     const again = before?.status === 'failed' && before.fingerprint === fingerprint ? before.failedHosts : undefined;
     const logFile = join(dir, 'logs', `${play.key}.log`);
-    const result = await runPlaybook({
+    const result = await patientPlay({
+      hosts,
+      pace: options.pace,
       key: play.key,
       title: play.title,
       deployment: options.deployment,

@@ -1,9 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
+import { keyChange, keyChangeError } from '../ansible/hostKeys.ts';
 import { writeSshFiles } from '../ansible/sshConfig.ts';
 import type { Host } from '../ansible/types.ts';
 import { CloudspaceError } from '../engine/types.ts';
+import { childEnvironment } from '../system/environment.ts';
 import { needHosts, sshOptions } from './hostsFile.ts';
 import type { Place } from './places.ts';
 
@@ -35,7 +37,7 @@ const RACED = /^ControlSocket .* already exists, disabling multiplexing\r?\n?/gm
 export interface Remote {
   readonly hosts: readonly Host[];
   readonly sshConfig: string;
-  /** Runs a shell command as the login user. Never throws for what the command does; throws `Interrupted` when the signal aborts. */
+  /** Runs a shell command as the login user. Never throws for what the command does; throws `Interrupted` when the signal aborts, `HostKeyChanged`. */
   run(host: string, command: string, options?: RemoteOptions): Promise<RemoteResult>;
   /** As `run`, but a command that fails is an error with its last lines. Gives its standard output. */
   must(host: string, command: string, what: string, options?: RemoteOptions): Promise<string>;
@@ -74,7 +76,8 @@ export function remoteOver(sshConfig: string, hosts: readonly Host[], signal: Ab
       timeout: (options.timeout ?? 120) * 1000,
       cancelSignal: options.signal ?? signal,
       forceKillAfterDelay: 2000,
-      env: { SSH_ASKPASS_REQUIRE: 'never' },
+      env: childEnvironment({ SSH_ASKPASS_REQUIRE: 'never' }),
+      extendEnv: false,
       maxBuffer: 50_000_000,
       ...(options.discard ? { buffer: { stdout: false } } : {}),
     }) as const;
@@ -98,6 +101,8 @@ export function remoteOver(sshConfig: string, hosts: readonly Host[], signal: Ab
         hint: 'install OpenSSH: cloudspace doctor --fix',
       });
     const stderr = String(ended.stderr ?? '').replaceAll(RACED, '');
+    const change = ended.exitCode === 255 ? keyChange(stderr) : undefined;
+    if (change) throw keyChangeError(change, hosts);
     if (ended.timedOut)
       return { exitCode: 255, stdout: String(ended.stdout ?? ''), stderr: `${stderr}\n${host} took too long` };
     return { exitCode: ended.exitCode ?? 255, stdout: String(ended.stdout ?? ''), stderr };
@@ -116,7 +121,7 @@ export function remoteOver(sshConfig: string, hosts: readonly Host[], signal: Ab
       const tar = execa('tar', ['-C', folder, '--exclude', './.git', '-cf', '-', '.'], {
         ...common(options),
         // Else macOS adds a file of attributes for each file.
-        env: { COPYFILE_DISABLE: '1' },
+        env: childEnvironment({ COPYFILE_DISABLE: '1' }),
         buffer: { stdout: false },
         encoding: 'buffer',
       });

@@ -1,6 +1,9 @@
 import { execa } from 'execa';
+import { whyUnreachable } from '../ansible/connections.ts';
+import { keyChange, keyChangeError } from '../ansible/hostKeys.ts';
 import { writeSshFiles } from '../ansible/sshConfig.ts';
 import { usageError } from '../engine/types.ts';
+import { childEnvironment } from '../system/environment.ts';
 import { needHosts, sshOptions } from './hostsFile.ts';
 import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
@@ -22,8 +25,15 @@ export async function run(context: Context): Promise<number> {
   const result = await execa('ssh', ['-F', sshConfig, host, ...(words.length > 0 ? ['--', ...words] : [])], {
     stdio: 'inherit',
     reject: false,
+    env: childEnvironment(),
+    extendEnv: false,
   });
   if (result.exitCode === undefined)
     throw usageError('cannot start ssh', 'install OpenSSH: cloudspace doctor --fix', 'NoSsh');
+  if (result.exitCode === 255) {
+    // ssh has told of a changed key in its own words, which advise to edit a file that is not meant for that.
+    const change = keyChange((await whyUnreachable(sshConfig, host, context.signal)) ?? '');
+    if (change) throw keyChangeError(change, hosts);
+  }
   return result.exitCode;
 }

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { CloudspaceError, type Ui, usageError } from '../engine/types.ts';
 import { checkPublicKey } from '../steps/config.ts';
+import { childEnvironment } from '../system/environment.ts';
 
 export interface SshKey {
   /** OpenSSH public key line */
@@ -29,7 +30,12 @@ export async function keyFromFile(file: string): Promise<SshKey> {
 
 /** The first key of the agent that EC2 can import; undefined when there is no agent or it holds none. */
 export async function keyFromAgent(): Promise<SshKey | undefined> {
-  const { stdout } = await execa('ssh-add', ['-L'], { reject: false, timeout: 5000 });
+  const { stdout } = await execa('ssh-add', ['-L'], {
+    reject: false,
+    timeout: 5000,
+    env: childEnvironment(),
+    extendEnv: false,
+  });
   const line = (stdout ?? '').split('\n').find((candidate) => /^(ssh-ed25519|ssh-rsa) /.test(candidate));
   return line === undefined ? undefined : { publicKey: checkPublicKey(line, 'the key in your agent') };
 }
@@ -47,7 +53,7 @@ export async function makeKey(dir: string, name: string): Promise<SshKey> {
     const made = await execa(
       'ssh-keygen',
       ['-q', '-t', 'ed25519', '-N', '', '-C', `cloudspace-${name}`, '-f', identityFile],
-      { reject: false, input: 'n\n' },
+      { reject: false, input: 'n\n', env: childEnvironment(), extendEnv: false },
     );
     if (made.exitCode !== 0)
       throw new CloudspaceError(`could not make an SSH key: ${made.stderr || made.shortMessage}`, {

@@ -1,4 +1,5 @@
 import { CloudspaceError, type Event } from '../engine/types.ts';
+import { childEnvironment } from '../system/environment.ts';
 import type { Prerequisite } from './checks.ts';
 import { type EngineFacts, type Machine, programEnv } from './machine.ts';
 
@@ -112,12 +113,12 @@ const runCommand =
   (platform: NodeJS.Platform): RunCommand =>
   async ([command = '', ...args], { onLine, interactive = false }) => {
     const { execa } = await import('execa');
-    const env = programEnv(platform);
+    const options = { reject: false, env: childEnvironment(programEnv(platform)), extendEnv: false } as const;
     if (interactive) {
-      const { exitCode } = await execa(command, args, { stdio: 'inherit', reject: false, env });
+      const { exitCode } = await execa(command, args, { stdio: 'inherit', ...options });
       return { exitCode };
     }
-    const child = execa(command, args, { stdin: 'ignore', all: true, buffer: false, reject: false, env });
+    const child = execa(command, args, { stdin: 'ignore', all: true, buffer: false, ...options });
     for await (const line of child.iterable({ from: 'all' })) onLine(line);
     const result = await child;
     // No exit code: it could not be started, or a signal ended it.

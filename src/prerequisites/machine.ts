@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { childEnvironment } from '../system/environment.ts';
 
 /** What a program said; `text` is its output and error output together. */
 export interface Said {
@@ -60,7 +61,8 @@ export async function thisMachine(detectEngine: () => Promise<EngineFacts>): Pro
   const { platform } = process;
   const run = async (command: string, ...args: string[]): Promise<Said | undefined> => {
     const { execa } = await import('execa');
-    const options = { reject: false, stdin: 'ignore', all: true, timeout: 10_000, env: programEnv(platform) } as const;
+    const env = childEnvironment(programEnv(platform));
+    const options = { reject: false, stdin: 'ignore', all: true, timeout: 10_000, env, extendEnv: false } as const;
     const result = await execa(command, args, options);
     if (result.code === 'ENOENT') return undefined;
     return { code: result.exitCode, text: result.all };

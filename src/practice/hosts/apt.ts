@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { childEnvironment } from '../../system/environment.ts';
 
 const DEBIAN = 'http://deb.debian.org/debian';
 const SECURITY = 'http://deb.debian.org/debian-security';
@@ -23,7 +24,12 @@ export async function machineApt(env: NodeJS.ProcessEnv = process.env): Promise<
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   const debian = /^ID="?debian"?$/m.test(release);
   const sources = debian ? await readSources() : [];
-  const dump = await execa('apt-config', ['dump'], { reject: false, stdin: 'ignore' });
+  const dump = await execa('apt-config', ['dump'], {
+    reject: false,
+    stdin: 'ignore',
+    env: childEnvironment(),
+    extendEnv: false,
+  });
   return {
     mirror: sources.find((uri) => /\/debian$/.test(uri)) ?? DEBIAN,
     security: sources.find((uri) => /\/debian-security$/.test(uri)) ?? SECURITY,

@@ -3,6 +3,7 @@ import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { childEnvironment } from '../../system/environment.ts';
 
 /** A container engine as its command line program sees it. */
 export interface Engine {
@@ -42,6 +43,8 @@ export function runner(engine: Pick<Engine, 'command'>): Run {
   return async (args, options = {}) => {
     const child = execa(engine.command, args, {
       reject: false,
+      env: childEnvironment(),
+      extendEnv: false,
       timeout: options.timeout ?? 120_000,
       all: true,
       ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
@@ -87,7 +90,13 @@ async function probe(command: Engine['command'], timeout: number): Promise<Engin
     const reason = `${command} works on another machine (${remote.replace(/\/\/[^@/]*@/, '//')}), but practice hosts are reached through this machine's loopback: unset ${command === 'docker' ? 'DOCKER_HOST' : 'CONTAINER_HOST'}`;
     return { command, ok: false, reason };
   }
-  const result = await execa(command, ['info', '--format', '{{json .}}'], { reject: false, timeout, stdin: 'ignore' });
+  const result = await execa(command, ['info', '--format', '{{json .}}'], {
+    reject: false,
+    timeout,
+    stdin: 'ignore',
+    env: childEnvironment(),
+    extendEnv: false,
+  });
   if (result.code === 'ENOENT') return { command, ok: false, reason: `${command} is not installed` };
   if (result.timedOut) {
     return { command, ok: false, reason: `${command} gave no answer within ${timeout / 1000} s: restart the engine` };
@@ -162,13 +171,22 @@ export async function startDockerd(options: { logFile?: string; timeout?: number
     return failed('starting the Docker daemon needs root: run `sudo systemctl start docker`');
   const logFile = options.logFile ?? '/var/log/dockerd.log';
   if (readFileSync('/proc/1/comm', 'utf8').trim() === 'systemd') {
-    const started = await execa('systemctl', ['start', 'docker'], { reject: false, stdin: 'ignore' });
+    const started = await execa('systemctl', ['start', 'docker'], {
+      reject: false,
+      stdin: 'ignore',
+      env: childEnvironment(),
+      extendEnv: false,
+    });
     if (started.failed)
       return failed(`systemctl start docker failed: ${lastLines(started.stderr || (started.shortMessage ?? ''))}`);
   } else {
     mkdirSync(dirname(logFile), { recursive: true });
     const log = openSync(logFile, 'a', 0o600);
-    const daemon = spawn('dockerd', [], { detached: true, stdio: ['ignore', log, log] });
+    const daemon = spawn('dockerd', [], {
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: childEnvironment(),
+    });
     const missing = await new Promise<boolean>((resolve) => {
       daemon.once('error', () => resolve(true));
       daemon.once('spawn', () => resolve(false));

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { childEnvironment } from '../../system/environment.ts';
 import { machineApt } from './apt.ts';
 import type { Engine, EngineError, Run } from './engine.ts';
 import { baseLayer, type Layer, type Variant, variantLayer } from './recipe.ts';
@@ -156,7 +157,12 @@ async function registryAnswers({ run, engine }: ImageOptions): Promise<boolean> 
 
 /** True, or what is missing. */
 async function canBootstrap(): Promise<true | string> {
-  const version = await execa('debootstrap', ['--version'], { reject: false, stdin: 'ignore' });
+  const version = await execa('debootstrap', ['--version'], {
+    reject: false,
+    stdin: 'ignore',
+    env: childEnvironment(),
+    extendEnv: false,
+  });
   if (version.failed) return 'debootstrap is not installed: install the package debootstrap';
   return process.getuid?.() === 0
     ? true
@@ -188,6 +194,8 @@ async function debootstrap(options: ImageOptions, say: (text: string) => void): 
       reject: false,
       timeout: 600_000,
       cancelSignal: options.signal,
+      env: childEnvironment(),
+      extendEnv: false,
     });
     let last = '';
     for await (const line of child.iterable({ from: 'all' })) {
@@ -202,8 +210,14 @@ async function debootstrap(options: ImageOptions, say: (text: string) => void): 
       encoding: 'buffer',
       buffer: false,
       stdin: 'ignore',
+      env: childEnvironment(),
+      extendEnv: false,
     });
-    await pack.pipe(options.engine.command, ['import', '-', image], { timeout: 300_000 });
+    await pack.pipe(options.engine.command, ['import', '-', image], {
+      timeout: 300_000,
+      env: childEnvironment(),
+      extendEnv: false,
+    });
     return image;
   } finally {
     await rm(root, { recursive: true, force: true });
