@@ -169,9 +169,11 @@ local function run(premature)
   if premature then
     return
   end
-  local ends = ngx.now() + TIMER_SECONDS
-  local called, err = pcall(follow, ends)
-  err = not called and err or err
+  local called, err = pcall(follow, ngx.now() + TIMER_SECONDS)
+  -- A worker that is shutting down still starts timers without a delay: it would begin again and again, without a pause.
+  if ngx.worker.exiting() then
+    return
+  end
   if called and err == nil then
     ngx.timer.at(0, run)
     return
