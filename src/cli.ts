@@ -46,6 +46,7 @@ function build(spec: CommandSpec): Command {
     if (repeatable) option.argParser((value: string, before?: readonly string[]) => [...(before ?? []), value]);
     command.addOption(env ? option.env(env) : option);
   }
+  if (spec.details !== undefined) command.addHelpText('after', `\n${spec.details}`);
   command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);
   command.action(async (...all: unknown[]) => {
     const options = command.optsWithGlobals() as Options;

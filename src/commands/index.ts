@@ -1,5 +1,6 @@
 import type { Ui } from '../engine/types.ts';
 import type { DeploymentMapping } from './deploymentMapping.ts';
+import { faultCommand } from './practiceFaultCommands.ts';
 import { servicesCommand } from './servicesCommands.ts';
 import type { Settings } from './settings.ts';
 
@@ -40,6 +41,7 @@ export interface Options {
   speed?: string;
   latency?: string;
   quota?: readonly string[];
+  fault?: readonly string[];
   port?: string;
   domain?: string;
   fingerprint?: string;
@@ -77,6 +79,8 @@ export interface CommandSpec {
   readonly summary: string;
   readonly options: readonly OptionSpec[];
   readonly examples: readonly string[];
+  /** a longer text for its help, before the examples */
+  readonly details?: string;
   readonly arguments?: string;
   readonly default?: true;
   /** false: it does not read cloudspace.yaml before it runs, and works while that is wrong */
@@ -126,6 +130,12 @@ const quota: OptionSpec = {
   repeatable: true,
 };
 
+const fault: OptionSpec = {
+  flags: '--fault <rule>',
+  text: 'something that goes wrong in the practice cloud: RunInstances:throttle=3; repeatable (cloudspace practice fault --help)',
+  repeatable: true,
+};
+
 const walking: readonly OptionSpec[] = [
   { flags: '--until <chapter>', text: 'stop after this chapter' },
   { flags: '--yes', text: 'unattended: take every default, ask nothing' },
@@ -140,7 +150,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'start',
     summary: 'the walkthrough; goes on where it was left (this is what `cloudspace` alone does)',
     default: true,
-    options: [...walking, isPractice, ...shape, ...cloud, ...practiceOnly, latency, quota, ...common],
+    options: [...walking, isPractice, ...shape, ...cloud, ...practiceOnly, latency, quota, fault, ...common],
     examples: [
       'cloudspace start --name hackathon-07 --region eu-central-1',
       'cloudspace start --yes --until bastion',
@@ -151,7 +161,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'practice',
     summary: 'the same walkthrough on a practice cloud on this machine: no account, no cost',
-    options: [...walking, ...shape, ...practiceOnly, latency, quota, ...common],
+    options: [...walking, ...shape, ...practiceOnly, latency, quota, fault, ...common],
     examples: ['cloudspace practice', 'cloudspace practice --yes', 'cloudspace practice --hosts none --speed 1000'],
     load: () => import('./practice.ts'),
     children: [
@@ -164,6 +174,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           ...practiceOnly,
           latency,
           quota,
+          fault,
           ...common,
         ],
         examples: [
@@ -172,6 +183,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ],
         load: () => import('./practiceServe.ts'),
       },
+      faultCommand(common),
     ],
   },
   {
@@ -373,6 +385,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       isPractice,
       ...cloud,
       ...practiceOnly,
+      fault,
       ...common,
     ],
     examples: [

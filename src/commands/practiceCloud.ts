@@ -15,6 +15,8 @@ export interface PracticeSettings {
   readonly latency: number;
   /** `name=value`, checked */
   readonly quotas: readonly string[];
+  /** rules, checked when the practice cloud starts */
+  readonly faults: readonly string[];
 }
 
 /** Reads --speed, --hosts, --latency and --quota. Throws usage errors. */
@@ -32,17 +34,16 @@ export function practiceSettings(options: Options): PracticeSettings {
   if (hosts !== 'containers' && hosts !== 'none')
     throw usageError(`"${hosts}" are no practice hosts`, 'use --hosts containers or --hosts none');
   const quotas = options.quota ?? [];
-  checked(() => quotasWith(quotas));
-  return { speed, hosts, latency, quotas };
+  asUsageError(() => quotasWith(quotas));
+  return { speed, hosts, latency, quotas, faults: options.fault ?? [] };
 }
 
-/** What the practice cloud refuses as out of range is bad input. */
-function checked(work: () => unknown): void {
+/** What the practice cloud refuses with a RangeError is bad input. */
+export function asUsageError<T>(work: () => T): T {
   try {
-    work();
+    return work();
   } catch (error) {
-    if (error instanceof RangeError) throw usageError(error.message);
-    throw error;
+    throw error instanceof RangeError ? usageError(error.message) : error;
   }
 }
 
@@ -63,6 +64,14 @@ export async function openPracticeCloud(
   more: { look?: boolean; region?: string; port?: number; log?: PracticeOptions['log'] } = {},
 ): Promise<PracticeCloud> {
   const { startPractice } = await import('../practice/index.ts');
+  if (settings.faults.length > 0) {
+    const [{ parseRule }, { operationNames }] = await Promise.all([
+      import('../practice/aws/faultRule.ts'),
+      import('../practice/aws/faults.ts'),
+    ]);
+    const names = operationNames();
+    for (const rule of settings.faults) asUsageError(() => parseRule(rule, names));
+  }
   const folder = practiceDir(dir);
   const hosts =
     settings.hosts === 'containers' && !more.look
@@ -77,6 +86,7 @@ export async function openPracticeCloud(
     speed: settings.speed,
     latency: settings.latency,
     quotas: settings.quotas,
+    faults: settings.faults,
     ...(hosts ? { hosts } : {}),
     ...(more.region === undefined ? {} : { region: more.region }),
     ...(more.port === undefined ? {} : { port: more.port }),

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { ROOT_CREDENTIALS } from './aws/credentials.ts';
 import { desiredHosts, hostBehind, hostsSync } from './aws/desired.ts';
+import { openFaults } from './aws/faults.ts';
 import type { Clock } from './aws/operation.ts';
 import { quotasWith } from './aws/quotas.ts';
 import { makeServer } from './aws/server.ts';
@@ -11,7 +12,7 @@ const KEPT_REQUESTS = 50_000;
 
 /**
  * Starts the practice cloud: an HTTP server on 127.0.0.1 that speaks AWS's wire protocols over the world kept in `options.dir`.
- * Throws when the world's file is damaged or the port is taken, RangeError for a quota that there is not.
+ * Throws when the world's file is damaged or the port is taken, RangeError for a quota or a fault that is none.
  */
 export async function startPractice(options: PracticeOptions): Promise<Practice> {
   const { dir, port = 0, speed = 1, latency = 0, hosts } = options;
@@ -22,13 +23,15 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
   };
   const store = openWorld(dir);
   const toHosts = hostsSync(hosts);
-  const sync = () => toHosts(() => desiredHosts(store.world, { clock, hosts }));
+  const faults = openFaults(dir, options.faults ?? [], () => store.text);
+  const sync = () => toHosts(() => desiredHosts(store.world, { clock, hosts }, faults.hostsDown()));
   const requests: RequestRecord[] = [];
   const server = makeServer({
     store,
     clock,
     hosts,
     quotas: quotasWith(options.quotas),
+    faults,
     latency,
     changed: sync,
     log: (record) => {
@@ -50,6 +53,8 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
   });
   // The hosts may have been away, or may have been killed half way.
   sync();
+  // A host's network goes down when its rule is given, not with the next request.
+  const watch = hosts && setInterval(() => faults.refresh() && sync(), 1000).unref();
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     credentials: ROOT_CREDENTIALS,
@@ -59,6 +64,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
       return id === undefined ? undefined : hosts?.reach(id, at);
     },
     close: async () => {
+      clearInterval(watch);
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },

@@ -8,6 +8,8 @@ export interface RequestRecord {
   readonly mutating: boolean;
   readonly status: number;
   readonly errorCode?: string;
+  /** the faults that met it */
+  readonly faults?: readonly string[];
 }
 
 export interface PracticeOptions {
@@ -24,6 +26,8 @@ export interface PracticeOptions {
   readonly region?: string;
   /** other quotas than AWS's defaults, as `name=value` (aws/quotas.ts): `vcpu=4000` */
   readonly quotas?: readonly string[];
+  /** rules of aws/faultRule.ts that hold while it runs, beside those kept in `dir` */
+  readonly faults?: readonly string[];
   readonly log?: (record: RequestRecord) => void;
 }
 

@@ -43,7 +43,11 @@ function ingressOf(region: RegionWorld, groups: readonly string[], members: Memb
   );
 }
 
-function instance(region: RegionWorld, one: Instance, members: Members): DesiredInstance {
+function instance(region: RegionWorld, one: Instance, members: Members, down: readonly string[]): DesiredInstance {
+  const tags = region.tags[one.id] ?? {};
+  const isDown = down.some(
+    (name) => name === one.id || Object.values(tags).includes(name) || tags.Name?.endsWith(`-${name}`),
+  );
   return {
     id: one.id,
     vpcId: one.vpcId,
@@ -53,6 +57,7 @@ function instance(region: RegionWorld, one: Instance, members: Members): Desired
     state: one.stoppedAt === undefined ? 'running' : 'stopped',
     ...(one.publicKey ? { publicKey: one.publicKey } : {}),
     ingress: ingressOf(region, one.interface.groups, members),
+    ...(isDown ? { network: 'down' as const } : {}),
   };
 }
 
@@ -110,8 +115,8 @@ function loadBalancer(region: RegionWorld, one: LoadBalancer, members: Members):
   };
 }
 
-/** Everything that should run now, in all accounts and regions. */
-export function desiredHosts(world: World, surroundings: Surroundings): DesiredHosts {
+/** Everything that should run now, in all accounts and regions. `down`: ids, tag values or ends of names of hosts without a network (a fault). */
+export function desiredHosts(world: World, surroundings: Surroundings, down: readonly string[] = []): DesiredHosts {
   const parts = Object.values(world.regions).map((region): DesiredHosts => {
     const interfaces = networkInterfaces({ ...surroundings, region });
     const members: Members = (groupId) =>
@@ -122,7 +127,7 @@ export function desiredHosts(world: World, surroundings: Surroundings): DesiredH
       networks: Object.values(region.vpcs).map(({ id, cidr }) => ({ vpcId: id, cidr })),
       instances: Object.values(region.instances)
         .filter((one) => one.terminatedAt === undefined)
-        .map((one) => instance(region, one, members)),
+        .map((one) => instance(region, one, members, down)),
       databases: Object.values(region.dbInstances)
         .filter((one) => one.deletedAt === undefined)
         .map((one) => database(region, one, members)),

@@ -1,5 +1,6 @@
 import type { SchemaRef } from '@smithy/types';
 import type { Hosts } from '../hosts/types.ts';
+import type { Spoiled } from './faults.ts';
 import type { Quotas } from './quotas.ts';
 import type { RegionWorld, World } from './world.ts';
 
@@ -32,6 +33,8 @@ export interface Context {
   readonly clock: Clock;
   readonly hosts: Hosts | undefined;
   readonly quotas: Quotas;
+  /** what this request makes does not work: a fault (faults.ts) */
+  readonly spoiled: Spoiled | undefined;
   /** a hash of the request's parameters without its client token */
   fingerprint(): string;
   /** says that all parameters were considered, where a handler need not look at each: the answer to a repeated request */

@@ -7,6 +7,7 @@ import type { RequestRecord } from '../types.ts';
 import { type Dialect, decodeInput, encodeError, encodeOutput } from './codec.ts';
 import { identify, readScope } from './credentials.ts';
 import { AwsError } from './errors.ts';
+import type { Encounter, Faults } from './faults.ts';
 import { fingerprint } from './idempotency.ts';
 import type { Clock, Context, Operation } from './operation.ts';
 import type { Quotas } from './quotas.ts';
@@ -22,6 +23,7 @@ export interface ServerOptions {
   readonly clock: Clock;
   readonly hosts: Hosts | undefined;
   readonly quotas: Quotas;
+  readonly faults: Faults;
   readonly latency: number;
   /** called after each change of the world, before the answer */
   readonly changed: () => void;
@@ -64,6 +66,7 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
   const operation = service?.operations.get(name);
   const dialect: Dialect = service ?? { ec2: false, xmlns: 'http://webservices.amazon.com/AWSFault/2005-15-09' };
   let answer: Answer;
+  let met: Encounter | undefined;
   try {
     if (body === undefined) throw new AwsError('RequestEntityTooLarge', 'The request is too large', 413);
     if (!scope) throw new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
@@ -83,7 +86,10 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
     }
     if (!operation) throw unknownOperation(name);
     const input = decodeInput(operation.input, parameters, dialect);
-    if (dialect.ec2 && input.DryRun === true) {
+    const dryRun = dialect.ec2 && input.DryRun === true;
+    met = options.faults.meet(operation, dialect.ec2, dryRun);
+    if (met.end && !met.end.after) throw new Ended(met.end);
+    if (dryRun) {
       throw new AwsError('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
     }
     const context = {
@@ -92,25 +98,67 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
       clock: options.clock,
       hosts: options.hosts,
       quotas: options.quotas,
+      spoiled: met.spoiled,
       fingerprint: () => fingerprint(input),
     };
-    const output = await run(options, operation, input, context);
+    const output = await run(options, operation, input, context, met.staleMs);
+    if (met.end) throw new Ended(met.end);
     answer = { status: 200, body: encodeOutput(name, operation.output, output, requestId, dialect) };
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof Ended && 'error' in thrown.end ? thrown.end.error : thrown;
+    if (error instanceof Ended) {
+      log(options, scope?.service, name, operation, 0, met, 'NoAnswer');
+      await hold(response, 'holdMs' in error.end ? error.end.holdMs : 0);
+      return;
+    }
     const aws = error instanceof AwsError ? error : internal(error, name);
     answer = { status: aws.status, body: encodeError(aws, requestId, dialect), errorCode: aws.code };
   }
-  if (options.latency > 0) await delay(options.latency);
-  options.log({
-    at: new Date().toISOString(),
-    service: scope?.service ?? '',
-    operation: name,
-    mutating: operation?.mutating ?? false,
-    status: answer.status,
-    ...(answer.errorCode === undefined ? {} : { errorCode: answer.errorCode }),
-  });
+  const late = options.latency + (met?.latencyMs ?? 0);
+  if (late > 0) await delay(late);
+  log(options, scope?.service, name, operation, answer.status, met, answer.errorCode);
   response.writeHead(answer.status, { 'content-type': 'text/xml;charset=UTF-8', 'x-amzn-requestid': requestId });
   response.end(answer.body);
+}
+
+/** A request that a fault ends before its answer. */
+class Ended extends Error {
+  readonly end: NonNullable<Encounter['end']>;
+  constructor(end: NonNullable<Encounter['end']>) {
+    super('ended by a fault');
+    this.end = end;
+  }
+}
+
+/** Leaves the client without an answer for so many milliseconds, or until it gives up; then the connection breaks. */
+async function hold(response: ServerResponse, ms: number): Promise<void> {
+  if (ms > 0) {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const longest = Math.min(ms, 2 ** 31 - 1);
+    await delay(longest, undefined, { signal: gone.signal }).catch(() => undefined);
+  }
+  response.destroy();
+}
+
+function log(
+  options: ServerOptions,
+  service: string | undefined,
+  name: string,
+  operation: Operation | undefined,
+  status: number,
+  met: Encounter | undefined,
+  errorCode: string | undefined,
+): void {
+  options.log({
+    at: new Date().toISOString(),
+    service: service ?? '',
+    operation: name,
+    mutating: operation?.mutating ?? false,
+    status,
+    ...(errorCode === undefined ? {} : { errorCode }),
+    ...(met && met.rules.length > 0 ? { faults: met.rules } : {}),
+  });
 }
 
 /** Runs an operation; a mutation is on disk, and the hosts know of it, before this returns. */
@@ -119,17 +167,22 @@ async function run(
   operation: Operation,
   input: Record<string, unknown>,
   caller: Omit<Context, 'world' | 'region' | 'considered'>,
+  staleMs: number,
 ): Promise<object> {
   const { store } = options;
+  const changedNow = (): void => {
+    options.faults.remember(store.text);
+    options.changed();
+  };
   const unread = new Set(Object.keys(input).filter((key) => key !== 'DryRun'));
   const watched = watch(input, unread);
   const context = { ...caller, considered: () => unread.clear() };
   const swept = store.transact((world) => {
     sweep({ ...context, region: readRegion(world, context.account, context.regionName) });
   });
-  if (swept.changed) options.changed();
+  if (swept.changed) changedNow();
   if (!operation.saved) {
-    const { world } = store;
+    const world = staleMs > 0 ? options.faults.before(staleMs) : store.world;
     const region = readRegion(world, context.account, context.regionName);
     const output = await operation.handle(watched, { ...context, world, region });
     refuseUnread(operation, input, unread);
@@ -142,7 +195,7 @@ async function run(
     refuseUnread(operation, input, unread);
     return output;
   });
-  if (changed) options.changed();
+  if (changed) changedNow();
   return result;
 }
 

@@ -78,6 +78,8 @@ function emptyRegion(account: string, name: string): RegionWorld {
 export interface Store {
   /** the newest committed world; do not keep it across an await of a mutation */
   readonly world: World;
+  /** the same as JSON */
+  readonly text: string;
   /**
    * Runs `change` on the world and saves the result before it returns. When `change` or the write throws, the world is as it was
    * before. Returns the result and whether anything changed.
@@ -96,6 +98,9 @@ export function openWorld(dir: string): Store {
   return {
     get world() {
       return world;
+    },
+    get text() {
+      return saved;
     },
     transact(change) {
       try {

@@ -6,6 +6,8 @@ export interface FirewallOptions {
   readonly gateway: string;
   /** false: the published ports of the host are closed, whatever the rules say, as without a public address */
   readonly public: boolean;
+  /** nothing goes in or out, as with a network interface that is dead */
+  readonly down?: boolean;
 }
 
 /**
@@ -17,6 +19,7 @@ export interface FirewallOptions {
  * traffic is judged by the rules that admit the laptop alone. Throws RangeError on a source that is no IPv4 range.
  */
 export function renderFirewall(rules: readonly FirewallRule[], options: FirewallOptions): string {
+  if (options.down) return DOWN;
   const laptop = new Set<string>();
   const others = new Set<string>();
   for (const rule of rules) {
@@ -51,6 +54,23 @@ export function renderFirewall(rules: readonly FirewallRule[], options: Firewall
     '',
   ].join('\n');
 }
+
+/** Both directions of the host's one interface; what a host says to itself goes on. */
+const DOWN = [
+  'table inet cloudspace',
+  'delete table inet cloudspace',
+  'table inet cloudspace {',
+  '  chain ingress {',
+  '    type filter hook prerouting priority mangle; policy accept;',
+  '    iifname "eth0" drop',
+  '  }',
+  '  chain egress {',
+  '    type filter hook postrouting priority mangle; policy accept;',
+  '    oifname "eth0" drop',
+  '  }',
+  '}',
+  '',
+].join('\n');
 
 function renderMatch(rule: FirewallRule): string {
   if (rule.protocol === 'all') return '';

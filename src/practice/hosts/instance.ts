@@ -30,7 +30,11 @@ export function instanceMachine(instance: DesiredInstance, gateway: string): Mac
     files: [
       {
         path: FIREWALL_FILE,
-        text: renderFirewall(instance.ingress, { gateway, public: instance.public }),
+        text: renderFirewall(instance.ingress, {
+          gateway,
+          public: instance.public,
+          down: instance.network === 'down',
+        }),
         mode: 0o600,
       },
       { path: KEYS_FILE, text: instance.publicKey ? `${instance.publicKey.trim()}\n` : '', mode: 0o600 },

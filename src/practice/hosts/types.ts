@@ -23,6 +23,8 @@ export interface DesiredInstance {
   /** OpenSSH public key line of the key pair, if one was given */
   readonly publicKey?: string;
   readonly ingress: readonly FirewallRule[];
+  /** it runs, and nothing reaches it or is reached by it */
+  readonly network?: 'down';
 }
 
 export interface DesiredDatabase {

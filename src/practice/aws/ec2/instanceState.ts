@@ -2,7 +2,7 @@ import { type Context, LISTED_SECONDS, longGone } from '../operation.ts';
 import type { Instance } from './records.ts';
 
 /** Typical seconds of the transitions. */
-const SECONDS = { pending: 15, stopping: 30, shuttingDown: 30 };
+const SECONDS = { pending: 15, failing: 10, stopping: 30, shuttingDown: 30 };
 
 export const STATE_CODES = {
   pending: 0,
@@ -27,7 +27,7 @@ export function instanceState(instance: Instance, { clock, hosts }: Surroundings
     const off = host === undefined || host === 'stopped' || host === 'absent';
     return off && clock.passed(instance.stoppedAt, SECONDS.stopping) ? 'stopped' : 'stopping';
   }
-  const up = host === undefined || host === 'running';
+  const up = (host === undefined || host === 'running') && !instance.doomed;
   return up && clock.passed(instance.startedAt, SECONDS.pending) ? 'running' : 'pending';
 }
 
@@ -64,6 +64,12 @@ export function sweepInstances(context: Pick<Context, 'region' | 'clock' | 'host
     if (host?.state === 'failed') {
       const message = `Server.InternalError: the practice host did not start: ${host.reason}`;
       terminate(context, instance, { code: 'Server.InternalError', message });
+    }
+    if (instance.doomed && instance.terminatedAt === undefined && clock.passed(instance.startedAt, SECONDS.failing)) {
+      terminate(context, instance, {
+        code: 'Server.InternalError',
+        message: 'Server.InternalError: Internal error on launch',
+      });
     }
     if (instanceState(instance, context) !== 'terminated') continue;
     for (const volume of Object.values(region.volumes)) {

@@ -99,13 +99,22 @@ export const natGatewayOperations = [
     }
     const address =
       input.AllocationId === undefined ? undefined : find(region.addresses, input.AllocationId, 'address');
-    const failure =
-      ConnectivityType === 'public' && !internetGatewayOf(region, subnet.vpcId)
-        ? { code: 'Gateway.NotAttached', message: `Network ${subnet.vpcId} has no Internet gateway attached` }
-        : address?.association
-          ? { code: 'Resource.AlreadyAssociated', message: `Elastic IP address [${address.id}] is already associated` }
-          : undefined;
     const associationId = newId('eipassoc');
+    const ownInterface = newInterface(context, subnet.id, [], input.PrivateIpAddress);
+    const failure =
+      context.spoiled === 'failed'
+        ? {
+            code: 'InternalError',
+            message: `Network interface ${ownInterface.id}, created and used internally by this NAT gateway is in an invalid state. Please try again.`,
+          }
+        : ConnectivityType === 'public' && !internetGatewayOf(region, subnet.vpcId)
+          ? { code: 'Gateway.NotAttached', message: `Network ${subnet.vpcId} has no Internet gateway attached` }
+          : address?.association
+            ? {
+                code: 'Resource.AlreadyAssociated',
+                message: `Elastic IP address [${address.id}] is already associated`,
+              }
+            : undefined;
     const gateway: NatGateway = {
       id: newId('nat'),
       vpcId: subnet.vpcId,
@@ -113,7 +122,7 @@ export const natGatewayOperations = [
       connectivity: ConnectivityType,
       ...(address ? { allocationId: address.id, publicIp: address.publicIp } : {}),
       ...(address && !failure ? { associationId } : {}),
-      interface: newInterface(context, subnet.id, [], input.PrivateIpAddress),
+      interface: ownInterface,
       createdAt: clock.now(),
       ...(failure ? { failure } : {}),
     };

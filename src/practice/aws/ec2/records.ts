@@ -167,6 +167,8 @@ export interface Instance {
   booted: boolean;
   stoppedAt?: number;
   terminatedAt?: number;
+  /** it does not come up: a fault */
+  readonly doomed?: true;
   /** why it was stopped or ended */
   reason?: { readonly code: string; readonly message: string };
 }

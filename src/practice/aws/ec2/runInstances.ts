@@ -160,6 +160,7 @@ export const runInstancesOperations = [
         launchedAt: clock.now(),
         startedAt: clock.now(),
         booted: false,
+        ...(context.spoiled === 'boot' ? { doomed: true as const } : {}),
       };
     });
     for (const instance of instances) {

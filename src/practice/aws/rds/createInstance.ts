@@ -147,6 +147,7 @@ function newDatabase(context: Context, input: rds.CreateDBInstanceCommandInput):
     autoMinorVersionUpgrade: input.AutoMinorVersionUpgrade ?? true,
     iamAuthentication: input.EnableIAMDatabaseAuthentication ?? false,
     pending: {},
+    ...(context.spoiled === 'failed' || context.spoiled === 'creating' ? { stuck: context.spoiled } : {}),
     createdAt: clock.now(),
     booted: false,
   };

@@ -9,6 +9,7 @@ import { describeSubnetGroup } from './subnetGroups.ts';
 /** Typical seconds. A new database is created, then backed up where it has backups, then available. */
 const SECONDS = {
   creating: 300,
+  failing: 60,
   backingUp: 60,
   modifying: 30,
   rebooting: 30,
@@ -25,6 +26,8 @@ export function databaseStatus(database: DbInstance, { clock, hosts }: Pick<Cont
     const off = host === undefined || host !== 'running';
     return off && clock.passed(database.stoppedAt, SECONDS.stopping) ? 'stopped' : 'stopping';
   }
+  if (database.stuck === 'creating') return 'creating';
+  if (database.stuck === 'failed' && clock.passed(database.createdAt, SECONDS.failing)) return 'failed';
   if (host === 'failed' && !database.booted) return 'failed';
   const up = host === undefined || host === 'running';
   if (database.startedAt !== undefined && !(up && clock.passed(database.startedAt, SECONDS.starting)))

@@ -54,6 +54,8 @@ export interface DbInstance {
   rebootedAt?: number;
   stoppedAt?: number;
   deletedAt?: number;
+  /** it never gets further than this: a fault */
+  readonly stuck?: 'creating' | 'failed';
 }
 
 /** A snapshot's facts: the practice cloud keeps no data in it, and cannot restore it. */
