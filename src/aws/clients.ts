@@ -1,4 +1,4 @@
-import { EC2Client } from '@aws-sdk/client-ec2';
+import { EC2Client, type EC2ClientConfig } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { STSClient } from '@aws-sdk/client-sts';
@@ -6,6 +6,7 @@ import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, MiddlewareSt
 import { CloudspaceError } from '../engine/types.ts';
 import { limiter } from '../system/limit.ts';
 import { translate, withoutExchange } from './errors.ts';
+import { endsCredentials, type Renewal } from './renewal.ts';
 import { markUnknownOutcome, retries } from './retry.ts';
 import { silenceSdkNotice } from './sdkNotice.ts';
 
@@ -18,6 +19,10 @@ export interface Aws {
   readonly region: string;
   /** set when all services are behind one given endpoint (an emulator) */
   readonly endpointUrl?: string;
+  /** AWS's clock less this machine's, in milliseconds, as the last answer said; undefined: nothing has answered yet */
+  skew(): number | undefined;
+  /** the client of one more service, on the same terms as those above; made when first asked for */
+  service<C extends Instrumented>(name: string, make: (config: ClientConfig) => C): C;
   /** a generated secret by name (a database's master password): read when needed, never kept in props, outputs or logs */
   secret(name: string): Promise<string>;
   /** closes the kept-alive connections */
@@ -51,6 +56,34 @@ export interface ConnectOptions {
   readonly onRequest?: (request: AwsRequest) => void;
   /** factor on the waits between attempts (tests and practice: below 1) */
   readonly waitScale?: number;
+  /** what to do when credentials that worked do not any more; left out: the command fails with `ExpiredToken` */
+  readonly renewal?: Renewal;
+  /**
+   * sends every command that could change something as EC2's dry run, and refuses those of other services: AWS says whether it would be allowed
+   * (`DryRunOperation`) and does nothing
+   */
+  readonly dryRun?: boolean;
+}
+
+/** What all clients are made with. */
+export type ClientConfig = Pick<
+  EC2ClientConfig,
+  'region' | 'credentials' | 'maxAttempts' | 'requestHandler' | 'endpoint' | 'retryStrategy'
+>;
+
+interface Instrumented {
+  // biome-ignore lint/suspicious/noExplicitAny: each service's stack has its own union of inputs, which a middleware for all does not look into
+  readonly middlewareStack: MiddlewareStack<any, any>;
+  destroy(): void;
+}
+
+/** What the answers have told so far. */
+interface Contact {
+  /** something has answered: the endpoint is there */
+  answered: boolean;
+  /** something has answered well: the credentials were good */
+  worked: boolean;
+  skew: number | undefined;
 }
 
 /** Commands that change nothing. `AssumeRole` gives out credentials and changes nothing either. */
@@ -65,33 +98,34 @@ export function isReadOnly(command: string): boolean {
 export function connect(options: ConnectOptions): Aws {
   silenceSdkNotice();
   const { region, credentials, endpointUrl, concurrency = 10, maxAttempts = 8 } = options;
-  const contact = { answered: false };
-  const config = {
-    region,
-    credentials,
-    maxAttempts,
-    requestHandler: { connectionTimeout: 5000, requestTimeout: 60_000, throwOnRequestTimeout: true },
-    ...(endpointUrl !== undefined && { endpoint: endpointUrl }),
-  };
-  const strategy = () => retries({ maxAttempts, contact, waitScale: options.waitScale ?? 1 });
-  const ec2 = new EC2Client({ ...config, retryStrategy: strategy() });
-  const elb = new ElasticLoadBalancingV2Client({ ...config, retryStrategy: strategy() });
-  const rds = new RDSClient({ ...config, retryStrategy: strategy() });
-  const sts = new STSClient({ ...config, retryStrategy: strategy() });
-
+  const contact: Contact = { answered: false, worked: false, skew: undefined };
   const slots = limiter(concurrency);
-  instrument(ec2.middlewareStack, 'ec2', options, slots, contact);
-  instrument(elb.middlewareStack, 'elbv2', options, slots, contact);
-  instrument(rds.middlewareStack, 'rds', options, slots, contact);
-  instrument(sts.middlewareStack, 'sts', options, slots, contact);
+  const clients = new Map<string, Instrumented>();
+  function service<C extends Instrumented>(name: string, make: (config: ClientConfig) => C): C {
+    const known = clients.get(name);
+    if (known) return known as C;
+    const client = make({
+      region,
+      credentials,
+      maxAttempts,
+      requestHandler: { connectionTimeout: 5000, requestTimeout: 60_000, throwOnRequestTimeout: true },
+      retryStrategy: retries({ maxAttempts, contact, waitScale: options.waitScale ?? 1 }),
+      ...(endpointUrl !== undefined && { endpoint: endpointUrl }),
+    });
+    instrument(client.middlewareStack, name, options, slots, contact);
+    clients.set(name, client);
+    return client;
+  }
 
   return {
-    ec2,
-    elb,
-    rds,
-    sts,
+    ec2: service('ec2', (config) => new EC2Client(config)),
+    elb: service('elbv2', (config) => new ElasticLoadBalancingV2Client(config)),
+    rds: service('rds', (config) => new RDSClient(config)),
+    sts: service('sts', (config) => new STSClient(config)),
+    service,
     region,
     ...(endpointUrl !== undefined && { endpointUrl }),
+    skew: () => contact.skew,
     secret:
       options.secret ??
       (async (name) => {
@@ -100,42 +134,54 @@ export function connect(options: ConnectOptions): Aws {
         });
       }),
     close() {
-      for (const client of [ec2, elb, rds, sts]) client.destroy();
+      for (const client of clients.values()) client.destroy();
     },
   };
 }
+
+/** The same refusal again and again with credentials that STS takes: not something that renewing mends. */
+const MOST_RENEWALS = 10;
 
 function instrument<Input extends object, Output extends object>(
   stack: MiddlewareStack<Input, Output>,
   service: string,
   options: ConnectOptions,
-  slots: ReturnType<typeof limiter>,
-  contact: { answered: boolean },
+  slots: <T>(work: () => Promise<T>) => Promise<T>,
+  contact: Contact,
 ): void {
-  // outermost: refusing, counting, translating
+  const { renewal } = options;
+  // outermost: refusing, counting, translating, waiting for credentials
   stack.add(
     (next, context) => async (args) => {
       const command = (context.commandName ?? 'Unknown').replace(/Command$/, '');
-      if (options.readOnly && !isReadOnly(command)) {
+      const mutating = !isReadOnly(command);
+      if (mutating && (options.readOnly || (options.dryRun && service !== 'ec2'))) {
         throw new CloudspaceError(`${command} would change something, and this run only looks`, { code: 'ReadOnly' });
       }
+      const input = mutating && options.dryRun ? { ...args, input: { ...args.input, DryRun: true } } : args;
       const started = performance.now();
       const count = (metadata: { httpStatusCode?: number; attempts?: number } | undefined) =>
         options.onRequest?.({
           service,
           command,
-          mutating: !isReadOnly(command),
+          mutating,
           ms: performance.now() - started,
           status: metadata?.httpStatusCode ?? 0,
           retries: (metadata?.attempts ?? 1) - 1,
         });
-      try {
-        const result = await next(args);
-        count((result.output as { $metadata?: { httpStatusCode?: number; attempts?: number } }).$metadata);
-        return result;
-      } catch (error) {
-        count((error as { $metadata?: { httpStatusCode?: number; attempts?: number } }).$metadata);
-        throw translate(withoutExchange(error), command);
+      for (let renewals = 0; ; renewals++) {
+        await renewal?.pass();
+        try {
+          const result = await next(input);
+          count((result.output as { $metadata?: { httpStatusCode?: number; attempts?: number } }).$metadata);
+          return result;
+        } catch (error) {
+          count((error as { $metadata?: { httpStatusCode?: number; attempts?: number } }).$metadata);
+          const known = translate(withoutExchange(error), command, contact.skew);
+          // Refused before anything was done: the same input, with its token, is sent again.
+          if (!renewal || renewals === MOST_RENEWALS || !endsCredentials(known, contact.worked)) throw known;
+          await renewal.renew(known);
+        }
       }
     },
     { step: 'initialize', name: 'cloudspaceOutermost', priority: 'high' },
@@ -144,16 +190,35 @@ function instrument<Input extends object, Output extends object>(
   stack.add(
     (next, context) => async (args) => {
       const command = (context.commandName ?? 'Unknown').replace(/Command$/, '');
+      // A command that has no such parameter would leave it out and act.
+      if (options.dryRun && !isReadOnly(command) && !saysDryRun(args.request)) {
+        throw new CloudspaceError(`${command} has no dry run`, { code: 'ReadOnly' });
+      }
       try {
         const result = await slots(() => next(args));
         contact.answered = true;
+        contact.worked = true;
+        measure(contact, result.response);
         return result;
       } catch (error) {
         if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode !== undefined)
           contact.answered = true;
+        measure(contact, (error as { $response?: unknown }).$response);
         throw markUnknownOutcome(error, command, args.input, args.request);
       }
     },
     { step: 'finalizeRequest', name: 'cloudspaceAttempt', priority: 'low' },
   );
+}
+
+function saysDryRun(request: unknown): boolean {
+  const { body } = request as { body?: unknown };
+  return typeof body === 'string' && new URLSearchParams(body).get('DryRun') === 'true';
+}
+
+/** The `Date` header says what time it is at AWS, to the second. */
+function measure(contact: Contact, response: unknown): void {
+  const { headers } = (response ?? {}) as { headers?: Readonly<Record<string, string>> };
+  const at = Date.parse(headers?.date ?? headers?.Date ?? '');
+  if (!Number.isNaN(at)) contact.skew = at - Date.now();
 }

@@ -1,17 +1,15 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
-import { loadSharedConfigFiles } from '@smithy/core/config';
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from '@smithy/types';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import type { Aws } from './clients.ts';
 import { translate, withoutExchange } from './errors.ts';
+import { profiles } from './profiles.ts';
 import { silenceSdkNotice } from './sdkNotice.ts';
 
-type Env = Readonly<Record<string, string | undefined>>;
+export { awsFiles, profiles, type Resolved, resolveEndpoint, resolveRegion } from './profiles.ts';
 
-/** Credentials are renewed when they have less than this left, in milliseconds (as AWS's own tools do). */
+/** Credentials are renewed when they have less than this left, in milliseconds (as AWS's own tools do); short-lived ones at half of their life. */
 const MARGIN = 5 * 60_000;
 
 /** The role that AWS Organizations puts into every account it makes. */
@@ -37,14 +35,19 @@ export interface CredentialOptions {
 
 /** One set of credentials for all clients of a run: asked for once, renewed before it ends. */
 export interface Credentials {
-  /** for `connect`; throws CloudspaceError `NoCredentials`, `NoSuchProfile`, `ExpiredToken`, `AccessDenied` */
+  /** for `connect`; throws CloudspaceError `NoCredentials`, `NoSuchProfile`, `ExpiredToken`, `AccessDenied`, and `OtherAccount` as `pin` says */
   readonly provider: AwsCredentialIdentityProvider;
-  /** when those last given out end; undefined: not asked for yet, or they do not end */
+  /** when those last given out end; undefined: not asked for yet, or they do not say */
   expiration(): Date | undefined;
-  /** gets new ones now, whatever is left of the old: after `aws sso login`, or after ExpiredToken */
+  /**
+   * Gets new ones now, whatever is left of the old, and asks STS whether they work: after `aws sso login`, or after ExpiredToken. Throws as the
+   * provider does, `InvalidCredentials` too.
+   */
   renew(): Promise<void>;
   /** renews what would end within `seconds`; false when even the new ones do */
   lastFor(seconds: number): Promise<boolean>;
+  /** From now on credentials of another account are refused (`OtherAccount`) before they are used for anything. */
+  pin(account: string): void;
 }
 
 /**
@@ -53,11 +56,22 @@ export interface Credentials {
  */
 export function credentials(options: CredentialOptions = {}): Credentials {
   let current: AwsCredentialIdentity | undefined;
+  /** milliseconds before their end at which `current` are renewed */
+  let margin = MARGIN;
+  let account: string | undefined;
   let fetching: Promise<AwsCredentialIdentity> | undefined;
 
-  const fetchNew = (): Promise<AwsCredentialIdentity> => {
+  const left = (of = current): number =>
+    of?.expiration ? of.expiration.getTime() - Date.now() : Number.POSITIVE_INFINITY;
+
+  const fetchNew = (how: { proven: boolean }): Promise<AwsCredentialIdentity> => {
     fetching ??= load(options)
-      .then((fresh) => {
+      .then(async (fresh) => {
+        const same = fresh.accessKeyId === current?.accessKeyId && fresh.sessionToken === current?.sessionToken;
+        // The role's ARN holds its account, and STS has just given its keys out: no question left.
+        if (options.roleArn === undefined && (how.proven || (account !== undefined && !same)))
+          await checkAccount(fresh, account, options);
+        margin = Math.min(MARGIN, left(fresh) / 2);
         current = fresh;
         return fresh;
       })
@@ -66,24 +80,62 @@ export function credentials(options: CredentialOptions = {}): Credentials {
       });
     return fetching;
   };
-  const left = (): number =>
-    current?.expiration ? current.expiration.getTime() - Date.now() : Number.POSITIVE_INFINITY;
 
-  const provider = async (): Promise<AwsCredentialIdentity> =>
-    current !== undefined && left() > MARGIN ? current : fetchNew();
+  const provider = async (): Promise<AwsCredentialIdentity> => {
+    if (current !== undefined && left() > margin) return current;
+    try {
+      return await fetchNew({ proven: false });
+    } catch (error) {
+      // Those at hand still work: a sign-in that has ended matters when they end, not before.
+      if (current !== undefined && left() > 0 && (error as CloudspaceError).code !== 'OtherAccount') return current;
+      throw error;
+    }
+  };
   return {
     // `memoized` keeps each SDK client from keeping a copy of its own, which `renew` could not reach
     provider: Object.assign(provider, { memoized: true }),
     expiration: () => current?.expiration,
     async renew() {
-      await fetchNew();
+      await fetchNew({ proven: true });
     },
     async lastFor(seconds) {
       await provider();
-      if (left() < seconds * 1000) await fetchNew();
+      if (left() < seconds * 1000) await fetchNew({ proven: false }).catch(refusedOnly);
       return left() >= seconds * 1000;
     },
+    pin(only) {
+      account = only;
+    },
   };
+}
+
+/** Where nothing new is to be had, the old ones are used to their end. */
+function refusedOnly(error: unknown): void {
+  if ((error as CloudspaceError).code === 'OtherAccount') throw error;
+}
+
+/** Throws CloudspaceError `OtherAccount` when the keys belong to an account that is not `only`, and what STS says when they do not work. */
+async function checkAccount(
+  keys: AwsCredentialIdentity,
+  only: string | undefined,
+  options: CredentialOptions,
+): Promise<void> {
+  const sts = new STSClient({ ...stsConfig(options), credentials: keys });
+  try {
+    const { Account: account = '' } = await sts.send(new GetCallerIdentityCommand({}));
+    if (only === undefined || account === only) return;
+    throw new CloudspaceError(
+      `the credentials now belong to account ${account}, and this run works in account ${only}`,
+      {
+        code: 'OtherAccount',
+        hint: `Sign in to ${only} again, then run the same command: it goes on where it stopped. Nothing was sent to ${account}.`,
+      },
+    );
+  } catch (error) {
+    throw translate(withoutExchange(error), 'ask STS whose credentials these are');
+  } finally {
+    sts.destroy();
+  }
 }
 
 async function load(options: CredentialOptions): Promise<AwsCredentialIdentity> {
@@ -172,98 +224,6 @@ function noCredentials(
     hint: 'Run `aws configure sso` (or `aws configure` with an access key), then give the profile with --profile NAME; without an AWS account try `cloudspace practice`.',
     exitCode: 2,
   });
-}
-
-/** The AWS files, as the SDK and the CLI find them. */
-export function awsFiles(env: Env = process.env): { readonly config: string; readonly credentials: string } {
-  const home = env.HOME ?? homedir();
-  const path = (given: string | undefined, name: string) =>
-    given ? given.replace(/^~(?=\/)/, home) : join(home, '.aws', name);
-  return {
-    config: path(env.AWS_CONFIG_FILE, 'config'),
-    credentials: path(env.AWS_SHARED_CREDENTIALS_FILE, 'credentials'),
-  };
-}
-
-async function loadFiles(env: Env) {
-  const files = awsFiles(env);
-  return loadSharedConfigFiles({ filepath: files.credentials, configFilepath: files.config, ignoreCache: true });
-}
-
-/** Names of the profiles in both files, and where these are. */
-export async function profiles(
-  env: Env = process.env,
-): Promise<{ readonly names: readonly string[]; readonly files: readonly string[] }> {
-  const loaded = await loadFiles(env);
-  const names = [...Object.keys(loaded.credentialsFile), ...Object.keys(loaded.configFile)].filter(
-    (name) => !/^(?:sso-session|services)\./.test(name),
-  );
-  return { names: [...new Set(names)].sort(), files: Object.values(awsFiles(env)).reverse() };
-}
-
-/** One setting of a profile; the credentials file wins over the config file, as in the SDK. */
-async function profileSetting(
-  name: string,
-  options: { readonly profile?: string | undefined; readonly env: Env },
-): Promise<string | undefined> {
-  const loaded = await loadFiles(options.env);
-  const profile = options.profile ?? options.env.AWS_PROFILE ?? 'default';
-  return loaded.configFile[profile]?.[name] ?? loaded.credentialsFile[profile]?.[name];
-}
-
-/** A setting and where it came from, for people. */
-export interface Resolved {
-  readonly value: string;
-  readonly from: string;
-}
-
-/** `--region`, AWS_REGION, AWS_DEFAULT_REGION, the profile's `region`; undefined: ask. Throws a usage error on what is no region's name. */
-export async function resolveRegion(
-  options: { readonly region?: string | undefined; readonly profile?: string | undefined; readonly env?: Env } = {},
-): Promise<Resolved | undefined> {
-  const { env = process.env } = options;
-  const found = firstOf([
-    [options.region, '--region'],
-    [env.AWS_REGION, 'AWS_REGION'],
-    [env.AWS_DEFAULT_REGION, 'AWS_DEFAULT_REGION'],
-    [await profileSetting('region', { profile: options.profile, env }), 'the profile'],
-  ]);
-  if (found !== undefined && !/^[a-z]{2,}(?:-[a-z]+)+-\d+$/.test(found.value)) {
-    throw usageError(
-      `"${found.value}" (${found.from}) is no AWS region`,
-      'Give one such as eu-central-1 or us-east-1 with --region.',
-    );
-  }
-  return found;
-}
-
-/** `--endpoint-url`, AWS_ENDPOINT_URL, the profile's `endpoint_url`; undefined: AWS itself. Throws a usage error on what is no http(s) URL. */
-export async function resolveEndpoint(
-  options: {
-    readonly endpointUrl?: string | undefined;
-    readonly profile?: string | undefined;
-    readonly env?: Env;
-  } = {},
-): Promise<Resolved | undefined> {
-  const { env = process.env } = options;
-  const configured = env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS !== 'true';
-  const found = firstOf([
-    [options.endpointUrl, '--endpoint-url'],
-    [configured ? env.AWS_ENDPOINT_URL : undefined, 'AWS_ENDPOINT_URL'],
-    [configured ? await profileSetting('endpoint_url', { profile: options.profile, env }) : undefined, 'the profile'],
-  ]);
-  if (found !== undefined && !(URL.canParse(found.value) && /^https?:/.test(found.value))) {
-    throw usageError(
-      `"${found.value}" (${found.from}) is no http or https URL`,
-      'Give one such as http://127.0.0.1:4566.',
-    );
-  }
-  return found;
-}
-
-function firstOf(candidates: readonly (readonly [string | undefined, string])[]): Resolved | undefined {
-  for (const [value, from] of candidates) if (value) return { value, from };
-  return undefined;
 }
 
 /** The ARN of a role in an account: `OrganizationAccountAccessRole`, unless told. Throws a usage error on what is no account id. */

@@ -22,7 +22,7 @@ const DENIED: Meaning = {
   says: 'the credentials are valid but not allowed to do this',
   hint: 'Ask the account’s administrator for this action, or assume a role that has it (--role-arn). `aws sts get-caller-identity` shows who you are.',
 };
-const CLOCK: Meaning = {
+export const CLOCK: Meaning = {
   code: 'ClockSkew',
   says: 'the clock of this machine differs too much from AWS’s',
   hint: 'Set the clock (`timedatectl set-ntp true`, or the date settings on macOS) and run the command again.',

@@ -1,5 +1,5 @@
 import { CloudspaceError } from '../engine/types.ts';
-import { EXPIRED, MEANINGS, NETWORK } from './errorCodes.ts';
+import { CLOCK, EXPIRED, MEANINGS, type Meaning, NETWORK } from './errorCodes.ts';
 
 interface Raw {
   readonly name?: string;
@@ -75,9 +75,9 @@ export async function ignoreGone(deletion: Promise<unknown>): Promise<void> {
  * Turns whatever an AWS client threw into an error for people. `doing` completes "could not …", such as "CreateVpc" or "create the VPC".
  * `code` is AWS's own code, except where several mean the same or the product reacts to it: ExpiredToken, InvalidCredentials, NoCredentials,
  * AccessDenied, ClockSkew, Throttling, QuotaExceeded, InsufficientCapacity, DependencyViolation, Unreachable, OutcomeUnknown.
- * Errors that are for people already, and aborts, are returned and thrown as they are.
+ * `skew` is how far AWS's clock is before this machine's (milliseconds), where it is known. Errors that are for people already, and aborts, are returned and thrown as they are.
  */
-export function translate(error: unknown, doing: string): CloudspaceError {
+export function translate(error: unknown, doing: string, skew?: number): CloudspaceError {
   if (error instanceof CloudspaceError) return error;
   const { name, message = String(error), endpoint, outcomeUnknown, requestId, $metadata } = raw(error);
   if (name === 'AbortError') throw error;
@@ -118,7 +118,7 @@ export function translate(error: unknown, doing: string): CloudspaceError {
   }
 
   const code = codeOf(error);
-  const meaning = MEANINGS[code];
+  const meaning = ofTheClock(code, message, skew) ?? MEANINGS[code];
   if (meaning === undefined) {
     return new CloudspaceError(`could not ${doing}: ${message}${code === '' ? '' : ` (${code})`}`, {
       code: code === '' ? 'Unexpected' : code,
@@ -138,4 +138,23 @@ export function translate(error: unknown, doing: string): CloudspaceError {
     cause: error,
     ...(meaning.exitCode && { exitCode: meaning.exitCode }),
   });
+}
+
+/** AWS takes signatures that are up to five minutes old; the SDK corrects its own clock from the first refusal on, and signs again. */
+const TOLERATED_SKEW = 4 * 60_000;
+
+/** Some services say "expired" or "does not match" of a signature whose time is wrong: then it is the clock. */
+function ofTheClock(code: string, message: string, skew: number | undefined): Meaning | undefined {
+  const ours = MEANINGS[code]?.code === CLOCK.code;
+  const off = skew !== undefined && Math.abs(skew) >= TOLERATED_SKEW;
+  const byTime = /signature (?:expired|not yet current)/i.test(message);
+  if (!ours && !byTime && !(off && code === 'RequestExpired')) return undefined;
+  return off ? { ...CLOCK, says: `${CLOCK.says}: ${describeSkew(skew)}` } : CLOCK;
+}
+
+/** "it is 12 minutes behind AWS" */
+export function describeSkew(skew: number): string {
+  const seconds = Math.round(Math.abs(skew) / 1000);
+  const amount = seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
+  return `it is ${amount} ${skew > 0 ? 'behind' : 'ahead of'} AWS`;
 }

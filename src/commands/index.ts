@@ -22,6 +22,7 @@ export interface Options {
   account?: string;
   roleArn?: string;
   endpointUrl?: string;
+  credentialsWait?: string;
   cidr?: string;
   runners?: string;
   sshFrom?: string;
@@ -102,6 +103,10 @@ const cloud: readonly OptionSpec[] = [
   { flags: '--profile <profile>', text: 'profile of the AWS configuration (default AWS_PROFILE)' },
   { flags: '--account <id>', text: 'assume OrganizationAccountAccessRole in this account' },
   { flags: '--role-arn <arn>', text: 'assume this role' },
+  {
+    flags: '--credentials-wait <seconds>',
+    text: 'unattended: how long to wait for new credentials when those in use expire (default 600)',
+  },
   { flags: '--endpoint-url <url>', text: 'an emulator of AWS to use instead (default AWS_ENDPOINT_URL)' },
 ];
 

@@ -53,6 +53,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
   const { options, ui, signal } = context;
   const settings = how.settings ?? practiceSettings(options);
   if (options.roleArn !== undefined) checkRoleArn(options.roleArn);
+  const wait = credentialsWait(options);
   const place = await locate(context, how.practice);
   const lock: Lock = how.look ? { release() {} } : acquireLock(place.dir, how.command);
   const closers: (() => Promise<void> | void)[] = [() => lock.release()];
@@ -62,6 +63,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
   try {
     const { connect } = await import('../aws/clients.ts');
     const login = await import('../aws/credentials.ts');
+    const { renewal } = await import('../aws/renewal.ts');
     const saved = place.state?.answers ?? {};
     const profile = options.profile ?? text(saved.profile);
     const region = how.practice
@@ -85,6 +87,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     const requests: AwsRequest[] = [];
 
     const connectAs = async (roleArn: string | undefined) => {
+      let asksItself = false;
       const credentials = login.credentials({
         profile,
         roleArn,
@@ -92,7 +95,10 @@ export async function openSession(context: Context, how: SessionOptions): Promis
         endpointUrl,
         base: practice?.credentials,
         sessionName: `cloudspace-${place.name}`,
-        mfaCode: (serial) => ui.ask({ kind: 'input', id: 'mfa', message: `Code of your MFA device ${serial}` }),
+        mfaCode: (serial) => {
+          asksItself = true;
+          return ui.ask({ kind: 'input', id: 'mfa', message: `Code of your MFA device ${serial}` });
+        },
       });
       const aws = connect({
         region,
@@ -101,6 +107,22 @@ export async function openSession(context: Context, how: SessionOptions): Promis
         readOnly: how.look === true,
         secret: (name) => vault.secret(name, password),
         onRequest: (request) => requests.push(request),
+        renewal: renewal({
+          credentials,
+          profile,
+          wait,
+          ask: options.yes
+            ? undefined
+            : (withdraw) =>
+                ui.ask(
+                  { kind: 'input', id: 'credentials', message: 'Press Enter when that is done.', default: '' },
+                  withdraw,
+                ),
+          asksItself: () => asksItself,
+          notify: (event) => ui.notify(event),
+          signal,
+          resume: resumeCommand(context, how.command, place.name),
+        }),
         ...(practice ? { waitScale: Math.min(1, 1 / settings.speed) } : {}),
       });
       closers.push(() => aws.close());
@@ -116,6 +138,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
       if (chosen !== as.roleArn) as = await connectAs(chosen);
     }
     pin(place, as.identity.account, region);
+    as.credentials.pin(as.identity.account);
     const practicePace =
       settings.hosts === 'containers' ? Math.max(FASTEST_PACE_WITH_HOSTS, 1 / settings.speed) : 1 / settings.speed;
     return {
@@ -160,6 +183,21 @@ function knownRole(
 /** The practice organisation has sub-accounts for the teams 0 to 9 (src/practice/README.md); others work in its management account. */
 function practiceRole(team: number, inAccount: (account: string) => string): string | undefined {
   return team <= 9 ? inAccount(`10000000010${team}`) : undefined;
+}
+
+/** Seconds that an unattended run waits for new credentials (--credentials-wait, default ten minutes). Throws a usage error. */
+function credentialsWait({ credentialsWait: given = '600' }: Context['options']): number {
+  const seconds = Number(given);
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 86_400) return seconds;
+  throw usageError(`"${given}" is not a number of seconds from 0 to 86400`, 'for example --credentials-wait 600');
+}
+
+/** The command that goes on later, as a person types it. */
+function resumeCommand({ options }: Context, command: string, name: string): string {
+  const words = ['cloudspace', command, '--name', name];
+  if (options.stateDir !== undefined) words.push('--state-dir', options.stateDir);
+  if (options.yes) words.push('--yes');
+  return `\`${words.join(' ')}\``;
 }
 
 function checkRoleArn(arn: string): void {

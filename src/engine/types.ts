@@ -377,9 +377,9 @@ export interface Ui {
   notify(event: Event): void;
   /**
    * Asks and waits. Throws CloudspaceError `NoTerminal` (exit 2, naming the flag) when nobody can answer and there is no default to take,
-   * `Interrupted` (exit 130) on Ctrl-C.
+   * `Interrupted` (exit 130) on Ctrl-C. `withdraw` takes the question back, open or still waiting for its turn: it throws the signal's reason.
    */
-  ask<Q extends Question>(question: Q): Promise<Answer<Q>>;
+  ask<Q extends Question>(question: Q, withdraw?: AbortSignal): Promise<Answer<Q>>;
   /** Stops spinners and flushes; called once, last. */
   close(): void;
 }

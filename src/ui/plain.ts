@@ -46,7 +46,7 @@ export function plainUi(options: PlainOptions): Ui {
     heartbeat.unref();
   }
 
-  async function ask<Q extends Question>(question: Q): Promise<Answer<Q>> {
+  async function ask<Q extends Question>(question: Q, withdraw?: AbortSignal): Promise<Answer<Q>> {
     print(render.flush());
     if (yes) {
       const answer = takeDefault(question);
@@ -56,7 +56,7 @@ export function plainUi(options: PlainOptions): Ui {
     // A terminal without a cursor has no room for an editor either.
     if (input === undefined || question.kind === 'editor') throw noTerminal(question);
     const asked: LineQuestion = question;
-    const turn = asking.then(() => askLine(asked, input) as Promise<Answer<Q>>);
+    const turn = asking.then(() => askLine(asked, input, withdraw) as Promise<Answer<Q>>);
     asking = turn.then(
       () => undefined,
       () => undefined,
@@ -65,7 +65,12 @@ export function plainUi(options: PlainOptions): Ui {
   }
 
   /** One question as lines of text, asked again until the answer is valid. */
-  async function askLine<Q extends LineQuestion>(question: Q, from: NodeJS.ReadableStream): Promise<Answer<Q>> {
+  async function askLine<Q extends LineQuestion>(
+    question: Q,
+    from: NodeJS.ReadableStream,
+    withdraw?: AbortSignal,
+  ): Promise<Answer<Q>> {
+    withdraw?.throwIfAborted();
     if ('readableEnded' in from && from.readableEnded) throw interrupted(question);
     const { createInterface } = await import('node:readline');
     if (question.help !== undefined) print(wrap(clean(question.help), look(), { first: '  ' }, 'dim'));
@@ -81,6 +86,7 @@ export function plainUi(options: PlainOptions): Ui {
         lines.on('close', stop);
         if (signal?.aborted) stop();
         signal?.addEventListener('abort', stop, { once: true });
+        withdraw?.addEventListener('abort', () => reject(withdraw.reason), { once: true });
         lines.on('line', (line) => {
           const answer = understand(question, line.trim());
           if ('value' in answer) resolve(answer.value as Answer<Q>);

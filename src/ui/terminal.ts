@@ -87,13 +87,13 @@ export function terminalUi(options: TerminalOptions): Ui {
     refresh();
   }
 
-  async function ask<Q extends Question>(question: Q): Promise<Answer<Q>> {
+  async function ask<Q extends Question>(question: Q, withdraw?: AbortSignal): Promise<Answer<Q>> {
     if (yes) {
       const answer = takeDefault(question);
       print([...render.flush(), ...taken(question, answer, look())]);
       return answer;
     }
-    const turn = asking.then(() => prompt(question));
+    const turn = asking.then(() => prompt(question, withdraw));
     asking = turn.then(
       () => undefined,
       () => undefined,
@@ -101,7 +101,8 @@ export function terminalUi(options: TerminalOptions): Ui {
     return turn;
   }
 
-  async function prompt<Q extends Question>(question: Q): Promise<Answer<Q>> {
+  async function prompt<Q extends Question>(question: Q, withdraw?: AbortSignal): Promise<Answer<Q>> {
+    withdraw?.throwIfAborted();
     if ('readableEnded' in input && input.readableEnded) throw interrupted(question);
     // Loaded while the status line still spins: from its end to the prompt there is no gap.
     const prompts = await import('@inquirer/prompts');
@@ -119,7 +120,7 @@ export function terminalUi(options: TerminalOptions): Ui {
     const context = {
       input,
       output: unendable(output),
-      signal: signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]),
+      signal: AbortSignal.any([signal, withdraw, ended.signal].filter((one) => one !== undefined)),
     };
     try {
       // Inquirer breaks long lines in the middle of a word; two columns go to its mark.
@@ -129,6 +130,7 @@ export function terminalUi(options: TerminalOptions): Ui {
       const asked = promptFor(prompts, { ...question, message }, theme({ color, unicode }), output.rows ?? 24);
       return (await asked(context)) as Answer<Q>;
     } catch (error) {
+      if (withdraw?.aborted && signal?.aborted !== true) throw withdraw.reason;
       const { name } = error as Error;
       if (name === 'ExitPromptError' || name === 'AbortPromptError') throw interrupted(question, error);
       throw error;
