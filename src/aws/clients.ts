@@ -21,8 +21,8 @@ export interface Aws {
   readonly endpointUrl?: string;
   /** AWS's clock less this machine's, in milliseconds, as the last answer said; undefined: nothing has answered yet */
   skew(): number | undefined;
-  /** the client of one more service, on the same terms as those above; made when first asked for */
-  service<C extends Instrumented>(name: string, make: (config: ClientConfig) => C): C;
+  /** a client of another service, on the same terms as those above; made at the first call, given again after it */
+  another<C extends Instrumented>(service: string, make: (config: ClientConfig) => C): C;
   /** a generated secret by name (a database's master password): read when needed, never kept in props, outputs or logs */
   secret(name: string): Promise<string>;
   /** closes the kept-alive connections */
@@ -101,7 +101,7 @@ export function connect(options: ConnectOptions): Aws {
   const contact: Contact = { answered: false, worked: false, skew: undefined };
   const slots = limiter(concurrency);
   const clients = new Map<string, Instrumented>();
-  function service<C extends Instrumented>(name: string, make: (config: ClientConfig) => C): C {
+  function another<C extends Instrumented>(name: string, make: (config: ClientConfig) => C): C {
     const known = clients.get(name);
     if (known) return known as C;
     const client = make({
@@ -118,11 +118,11 @@ export function connect(options: ConnectOptions): Aws {
   }
 
   return {
-    ec2: service('ec2', (config) => new EC2Client(config)),
-    elb: service('elbv2', (config) => new ElasticLoadBalancingV2Client(config)),
-    rds: service('rds', (config) => new RDSClient(config)),
-    sts: service('sts', (config) => new STSClient(config)),
-    service,
+    ec2: another('ec2', (config) => new EC2Client(config)),
+    elb: another('elbv2', (config) => new ElasticLoadBalancingV2Client(config)),
+    rds: another('rds', (config) => new RDSClient(config)),
+    sts: another('sts', (config) => new STSClient(config)),
+    another,
     region,
     ...(endpointUrl !== undefined && { endpointUrl }),
     skew: () => contact.skew,

@@ -40,8 +40,8 @@ export interface Credentials {
   /** when those last given out end; undefined: not asked for yet, or they do not say */
   expiration(): Date | undefined;
   /**
-   * Gets new ones now, whatever is left of the old, and asks STS whether they work: after `aws sso login`, or after ExpiredToken. Throws as the
-   * provider does, `InvalidCredentials` too.
+   * Gets new ones now, whatever is left of the old: after `aws sso login`, or after ExpiredToken. Once pinned, STS is asked whether they work. Throws
+   * as the provider does, `InvalidCredentials` too.
    */
   renew(): Promise<void>;
   /** renews what would end within `seconds`; false when even the new ones do */
@@ -69,7 +69,7 @@ export function credentials(options: CredentialOptions = {}): Credentials {
       .then(async (fresh) => {
         const same = fresh.accessKeyId === current?.accessKeyId && fresh.sessionToken === current?.sessionToken;
         // The role's ARN holds its account, and STS has just given its keys out: no question left.
-        if (options.roleArn === undefined && (how.proven || (account !== undefined && !same)))
+        if (options.roleArn === undefined && account !== undefined && (how.proven || !same))
           await checkAccount(fresh, account, options);
         margin = Math.min(MARGIN, left(fresh) / 2);
         current = fresh;
@@ -115,15 +115,11 @@ function refusedOnly(error: unknown): void {
 }
 
 /** Throws CloudspaceError `OtherAccount` when the keys belong to an account that is not `only`, and what STS says when they do not work. */
-async function checkAccount(
-  keys: AwsCredentialIdentity,
-  only: string | undefined,
-  options: CredentialOptions,
-): Promise<void> {
+async function checkAccount(keys: AwsCredentialIdentity, only: string, options: CredentialOptions): Promise<void> {
   const sts = new STSClient({ ...stsConfig(options), credentials: keys });
   try {
     const { Account: account = '' } = await sts.send(new GetCallerIdentityCommand({}));
-    if (only === undefined || account === only) return;
+    if (account === only) return;
     throw new CloudspaceError(
       `the credentials now belong to account ${account}, and this run works in account ${only}`,
       {

@@ -50,6 +50,8 @@ export function renewal(options: RenewalOptions): Renewal {
   const { credentials, signal, notify } = options;
   const every = options.every ?? 3000;
   let going: Promise<void> | undefined;
+  /** nobody is there to bring new ones: what failed once is not waited for again */
+  let ended: unknown;
 
   /** One look; undefined when there are credentials that work. */
   async function look(): Promise<CloudspaceError | undefined> {
@@ -70,19 +72,24 @@ export function renewal(options: RenewalOptions): Renewal {
     // A source that asks, with nobody there to answer, will not give any later either.
     const how = first.code === 'NoTerminal' ? { ...known, fromOutside: false } : known;
     const progress = { type: 'progress', key: 'credentials', text: 'waiting for new credentials' } as const;
-    if (first.code === 'OtherAccount' && options.ask === undefined) throw first;
+    if (first.code === 'OtherAccount' && options.ask === undefined) endFor(first);
     notify({
       type: 'warning',
-      text: `${capital(cause.message)}. Everything waits, nothing is lost.\n\n${how.says}${first.code === 'OtherAccount' ? `\n\n${capital(first.message)}.` : ''}`,
+      text: `${capital(inShort(cause))}. Everything waits, nothing is lost.\n\n${how.says}${first.code === 'OtherAccount' ? `\n\n${capital(first.message)}.` : ''}`,
     });
     notify({ ...progress, status: 'started' });
     try {
-      if (!(await attended(first))) await unattended(cause, how);
+      if (!(await attended(first))) await unattended(cause, how).catch(endFor);
       notify({ ...progress, text: 'new credentials are there: going on', status: 'done' });
     } catch (error) {
       notify({ ...progress, status: 'failed' });
       throw error;
     }
+  }
+
+  function endFor(error: unknown): never {
+    ended = error;
+    throw error;
   }
 
   /** Asks for Enter and looks by itself meanwhile; false when there is nobody to ask. */
@@ -129,7 +136,7 @@ export function renewal(options: RenewalOptions): Renewal {
       if (still.code === 'OtherAccount') throw still;
       if (Date.now() < end) continue;
       throw new CloudspaceError(
-        `${cause.message}; ${how.fromOutside ? `no new ones came within ${options.wait} seconds` : 'a running program cannot be given new ones'}`,
+        `${inShort(cause)}; ${how.fromOutside ? `no new ones came within ${options.wait} seconds` : 'a running program cannot be given new ones'}`,
         { code: 'ExpiredToken', hint: `${how.says} Then go on: ${options.resume}`, requestId: cause.requestId, cause },
       );
     }
@@ -140,11 +147,12 @@ export function renewal(options: RenewalOptions): Renewal {
       // Its failure is told to those whose requests failed; the others find out with their own.
       await going?.catch(() => {});
     },
-    renew(problem) {
+    async renew(problem) {
+      if (ended !== undefined) throw ended;
       going ??= run(problem).finally(() => {
         going = undefined;
       });
-      return going;
+      await going;
     },
   };
 }
@@ -183,5 +191,9 @@ export async function howToRenew(
     `In another terminal: \`aws configure --profile ${at}\`, or copy new keys of your sign-in page into the profile "${at}".`,
   );
 }
+
+/** Without the command that happened to meet it: all of them wait. */
+const inShort = (cause: CloudspaceError): string =>
+  cause.code === 'ExpiredToken' ? 'the temporary credentials have expired' : cause.message;
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -43,6 +43,7 @@ export interface Options {
   latency?: string;
   quota?: readonly string[];
   fault?: readonly string[];
+  sessionLife?: string;
   port?: string;
   domain?: string;
   fingerprint?: string;
@@ -129,6 +130,10 @@ const practiceOnly: readonly OptionSpec[] = [
   { flags: '--speed <factor>', text: "1 = AWS's real durations (default 60)" },
 ];
 
+const sessionLife: OptionSpec = {
+  flags: '--session-life <seconds>',
+  text: "the practice cloud's temporary credentials end after this time: for practising that",
+};
 const quota: OptionSpec = {
   flags: '--quota <name=value>',
   text: 'a quota of the practice account: vcpu=4000; repeatable (vpc, eip, nat, vcpu, group, rule, nlb, db, db-subnet-group)',
@@ -166,7 +171,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'practice',
     summary: 'the same walkthrough on a practice cloud on this machine: no account, no cost',
-    options: [...walking, ...shape, ...practiceOnly, latency, quota, fault, ...common],
+    options: [...walking, ...shape, ...practiceOnly, latency, quota, fault, sessionLife, ...common],
     examples: ['cloudspace practice', 'cloudspace practice --yes', 'cloudspace practice --hosts none --speed 1000'],
     load: () => import('./practice.ts'),
     children: [
@@ -180,6 +185,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           latency,
           quota,
           fault,
+          sessionLife,
           ...common,
         ],
         examples: [

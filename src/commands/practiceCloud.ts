@@ -17,9 +17,11 @@ export interface PracticeSettings {
   readonly quotas: readonly string[];
   /** rules, checked when the practice cloud starts */
   readonly faults: readonly string[];
+  /** seconds that temporary credentials live at most; undefined: as on AWS */
+  readonly sessionLife?: number;
 }
 
-/** Reads --speed, --hosts, --latency and --quota. Throws usage errors. */
+/** Reads --speed, --hosts, --latency, --quota and --session-life. Throws usage errors. */
 export function practiceSettings(options: Options): PracticeSettings {
   const speed = Number(options.speed ?? DEFAULT_SPEED);
   if (!(speed > 0))
@@ -35,7 +37,20 @@ export function practiceSettings(options: Options): PracticeSettings {
     throw usageError(`"${hosts}" are no practice hosts`, 'use --hosts containers or --hosts none');
   const quotas = options.quota ?? [];
   asUsageError(() => quotasWith(quotas));
-  return { speed, hosts, latency, quotas, faults: options.fault ?? [] };
+  const life = options.sessionLife === undefined ? undefined : Number(options.sessionLife);
+  if (life !== undefined && !(Number.isInteger(life) && life >= 1))
+    throw usageError(
+      `"${options.sessionLife}" is not a whole number of seconds from 1`,
+      'for example --session-life 60',
+    );
+  return {
+    speed,
+    hosts,
+    latency,
+    quotas,
+    faults: options.fault ?? [],
+    ...(life === undefined ? {} : { sessionLife: life }),
+  };
 }
 
 /** What the practice cloud refuses with a RangeError is bad input. */
@@ -87,6 +102,7 @@ export async function openPracticeCloud(
     latency: settings.latency,
     quotas: settings.quotas,
     faults: settings.faults,
+    ...(settings.sessionLife === undefined ? {} : { sessionLife: settings.sessionLife }),
     ...(hosts ? { hosts } : {}),
     ...(more.region === undefined ? {} : { region: more.region }),
     ...(more.port === undefined ? {} : { port: more.port }),

@@ -117,7 +117,11 @@ export async function startRun(options: RunOptions): Promise<Run> {
     )
       park();
     await (ref.when === 'created' ? node.created : node.ready).catch((error: unknown) => {
-      throw new CloudspaceError(`${key} waits for ${ref.$ref}, which failed`, { code: 'Blocked', cause: error });
+      throw new CloudspaceError(`${key} waits for ${ref.$ref}, which failed`, {
+        code: 'Blocked',
+        cause: error,
+        hint: error instanceof CloudspaceError ? error.hint : undefined,
+      });
     });
   }
 

@@ -32,6 +32,7 @@ export async function startPractice(options: PracticeOptions): Promise<Practice>
     hosts,
     quotas: quotasWith(options.quotas),
     faults,
+    sessionLife: options.sessionLife ?? Number.POSITIVE_INFINITY,
     latency,
     changed: sync,
     log: (record) => {

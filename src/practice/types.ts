@@ -28,6 +28,8 @@ export interface PracticeOptions {
   readonly quotas?: readonly string[];
   /** rules of aws/faultRule.ts that hold while it runs, beside those kept in `dir` */
   readonly faults?: readonly string[];
+  /** seconds that temporary credentials live at most, for practising their end; left out: as long as was asked for */
+  readonly sessionLife?: number;
   readonly log?: (record: RequestRecord) => void;
 }
 

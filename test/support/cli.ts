@@ -24,7 +24,12 @@ export interface Result {
 export interface Server {
   readonly endpoint: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly requests: { readonly operation: string; readonly mutating: boolean; readonly status: number }[];
+  readonly requests: {
+    readonly operation: string;
+    readonly mutating: boolean;
+    readonly status: number;
+    readonly errorCode?: string;
+  }[];
   /** called for each request as it is logged */
   onRequest: ((count: number) => void) | undefined;
   mutations(): string[];

@@ -89,8 +89,11 @@ describe('the chain', () => {
     expect(asked).toBe(3);
     seconds = 60;
     await given.renew();
-    expect((await given.provider()).accessKeyId).toBe('AKIA5');
+    expect((await given.provider()).accessKeyId).toBe('AKIA4');
     expect(given.expiration()?.getTime()).toBeLessThan(Date.now() + 61_000);
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 31_000);
+    expect((await given.provider()).accessKeyId).toBe('AKIA5');
+    vi.restoreAllMocks();
   });
 });
 

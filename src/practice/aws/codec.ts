@@ -6,9 +6,10 @@ import { NormalizedSchema } from '@smithy/core/schema';
 import type { SchemaRef } from '@smithy/types';
 import { AwsError } from './errors.ts';
 
-/** How a service differs on the wire. `ec2`: capitalised keys, flat lists, no result element. */
+/** How a service differs on the wire. `ec2`: capitalised keys, flat lists, no result element. `json`: AWS JSON instead (jsonCodec.ts). */
 export interface Dialect {
   readonly ec2: boolean;
+  readonly json?: true;
   readonly xmlns: string;
 }
 

@@ -35,6 +35,8 @@ export interface Context {
   readonly quotas: Quotas;
   /** what this request makes does not work: a fault (faults.ts) */
   readonly spoiled: Spoiled | undefined;
+  /** seconds that temporary credentials live at most */
+  readonly sessionLife: number;
   /** a hash of the request's parameters without its client token */
   fingerprint(): string;
   /** says that all parameters were considered, where a handler need not look at each: the answer to a repeated request */

@@ -9,6 +9,7 @@ import { identify, readScope } from './credentials.ts';
 import { AwsError } from './errors.ts';
 import type { Encounter, Faults } from './faults.ts';
 import { fingerprint } from './idempotency.ts';
+import { decodeJson, encodeJson, encodeJsonError } from './jsonCodec.ts';
 import type { Clock, Context, Operation } from './operation.ts';
 import type { Quotas } from './quotas.ts';
 import { REGIONS } from './regions.ts';
@@ -23,6 +24,7 @@ export interface ServerOptions {
   readonly clock: Clock;
   readonly hosts: Hosts | undefined;
   readonly quotas: Quotas;
+  readonly sessionLife: number;
   readonly faults: Faults;
   readonly latency: number;
   /** called after each change of the world, before the answer */
@@ -61,7 +63,8 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
   const token = request.headers['x-amz-security-token'];
   const scope = readScope(request.headers.authorization, typeof token === 'string' ? token : undefined);
   const parameters = body ? new URLSearchParams(body) : url.searchParams;
-  const name = parameters.get('Action') ?? '';
+  const target = request.headers['x-amz-target'];
+  const name = (typeof target === 'string' ? target.split('.').at(-1) : parameters.get('Action')) ?? '';
   const service = services[scope?.service ?? ''];
   const operation = service?.operations.get(name);
   const dialect: Dialect = service ?? { ec2: false, xmlns: 'http://webservices.amazon.com/AWSFault/2005-15-09' };
@@ -85,7 +88,7 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
       );
     }
     if (!operation) throw unknownOperation(name);
-    const input = decodeInput(operation.input, parameters, dialect);
+    const input = dialect.json ? decodeJson(operation.input, body) : decodeInput(operation.input, parameters, dialect);
     const dryRun = dialect.ec2 && input.DryRun === true;
     met = options.faults.meet(operation, dialect.ec2, dryRun);
     if (met.end && !met.end.after) throw new Ended(met.end);
@@ -98,12 +101,16 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
       clock: options.clock,
       hosts: options.hosts,
       quotas: options.quotas,
+      sessionLife: options.sessionLife,
       spoiled: met.spoiled,
       fingerprint: () => fingerprint(input),
     };
     const output = await run(options, operation, input, context, met.staleMs);
     if (met.end) throw new Ended(met.end);
-    answer = { status: 200, body: encodeOutput(name, operation.output, output, requestId, dialect) };
+    answer = {
+      status: 200,
+      body: dialect.json ? encodeJson(output) : encodeOutput(name, operation.output, output, requestId, dialect),
+    };
   } catch (thrown) {
     const error = thrown instanceof Ended && 'error' in thrown.end ? thrown.end.error : thrown;
     if (error instanceof Ended) {
@@ -112,12 +119,14 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
       return;
     }
     const aws = error instanceof AwsError ? error : internal(error, name);
-    answer = { status: aws.status, body: encodeError(aws, requestId, dialect), errorCode: aws.code };
+    const said = dialect.json ? encodeJsonError(aws) : encodeError(aws, requestId, dialect);
+    answer = { status: aws.status, body: said, errorCode: aws.code };
   }
   const late = options.latency + (met?.latencyMs ?? 0);
   if (late > 0) await delay(late);
   log(options, scope?.service, name, operation, answer.status, met, answer.errorCode);
-  response.writeHead(answer.status, { 'content-type': 'text/xml;charset=UTF-8', 'x-amzn-requestid': requestId });
+  const type = dialect.json ? 'application/x-amz-json-1.1' : 'text/xml;charset=UTF-8';
+  response.writeHead(answer.status, { 'content-type': type, 'x-amzn-requestid': requestId });
   response.end(answer.body);
 }
 

@@ -33,6 +33,7 @@ import { databaseOperations, sweepDatabases } from './rds/instances.ts';
 import { snapshotOperations } from './rds/snapshots.ts';
 import { subnetGroupOperations } from './rds/subnetGroups.ts';
 import { rdsTagOperations } from './rds/tags.ts';
+import { serviceQuotaOperations } from './serviceQuotas.ts';
 import { stsOperations } from './sts.ts';
 
 export interface Service extends Dialect {
@@ -81,6 +82,7 @@ export const services: Readonly<Record<string, Service>> = {
     ...snapshotOperations,
     ...rdsTagOperations,
   ]),
+  servicequotas: { ...service(false, '', serviceQuotaOperations), json: true },
   sts: service(false, 'https://sts.amazonaws.com/doc/2011-06-15/', stsOperations),
 };
 

@@ -55,7 +55,7 @@ function validation(message: string): AwsError {
 }
 
 function startSession(context: Context, who: Pick<Session, 'account' | 'arn' | 'userId'>, seconds: number) {
-  const { world, clock } = context;
+  const { world, clock, sessionLife } = context;
   for (const [key, session] of Object.entries(world.sessions)) {
     // Long expired ones are forgotten; recent ones are kept, so that they are reported as expired, not as unknown.
     if (session.expiresAt + 24 * 3_600_000 < clock.now()) delete world.sessions[key];
@@ -63,7 +63,7 @@ function startSession(context: Context, who: Pick<Session, 'account' | 'arn' | '
   const accessKeyId = `ASIA${randomBytes(8).toString('hex').toUpperCase()}`;
   const token = randomBytes(96).toString('base64');
   // The expiry is what real time says: credentials do not age faster with the practice cloud's speed.
-  const expiresAt = Math.floor(clock.now() / 1000 + seconds) * 1000;
+  const expiresAt = Math.floor(clock.now() / 1000 + Math.min(seconds, sessionLife)) * 1000;
   world.sessions[accessKeyId] = { ...who, tokenHash: hashToken(token), expiresAt };
   return {
     AccessKeyId: accessKeyId,
