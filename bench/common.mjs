@@ -44,8 +44,8 @@ export async function serve({ dir, latency }) {
   return { ...serving, requests, close: () => child.kill('SIGINT') };
 }
 
-/** One unattended walk against a server: wall time, peak memory, what the server saw. */
-export async function walk(server, dir, more = []) {
+/** One command against a server: wall time, peak memory, what the server saw. `node` are options of node itself. */
+export async function run(server, words, node = []) {
   const before = server.requests.length;
   const env = {
     ...process.env,
@@ -54,22 +54,16 @@ export async function walk(server, dir, more = []) {
     AWS_SECRET_ACCESS_KEY: server.secretAccessKey,
     AWS_REGION: server.region,
   };
-  const args = [
-    '--yes',
-    '--json',
-    '--name',
-    'bench-01',
-    '--provision',
-    'skip',
-    '--ssh-from',
-    '198.51.100.7/32',
-    '--state-dir',
-    join(dir, 'state'),
-    ...more,
-  ];
   const started = performance.now();
-  const child = spawn(process.execPath, [cli, 'start', ...args], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(process.execPath, [...node, cli, ...words, '--json'], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   child.stdout.resume();
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said = (said + chunk).slice(-4000);
+  });
   let peakKb = 0;
   // The high-water mark of resident memory, as the kernel counts it (proc(5)); Linux only.
   const watch = setInterval(() => {
@@ -82,7 +76,7 @@ export async function walk(server, dir, more = []) {
   }, 20);
   const code = await new Promise((resolve) => child.once('exit', resolve));
   clearInterval(watch);
-  if (code !== 0) throw new Error(`cloudspace start ended with ${code}`);
+  if (code !== 0) throw new Error(`cloudspace ${words[0]} ended with ${code}:\n${said}`);
   const ms = performance.now() - started;
   const requests = server.requests.slice(before);
   return {
@@ -90,9 +84,24 @@ export async function walk(server, dir, more = []) {
     peakKb,
     requests: requests.length,
     mutations: requests.filter((request) => request.mutating).length,
-    longestChain: LONGEST_CHAIN,
-    sequentialCalls: 3,
+    operations: requests.map((request) => request.operation),
   };
+}
+
+const NAME = 'bench-01';
+const place = (dir) => ['--name', NAME, '--state-dir', join(dir, 'state')];
+
+export const stateFile = (dir) => join(dir, 'state', NAME, 'state.json');
+
+/** One unattended walk. */
+export async function walk(server, dir, more = [], node = []) {
+  const words = ['start', '--yes', '--provision', 'skip', '--ssh-from', '198.51.100.7/32', ...place(dir), ...more];
+  return { ...(await run(server, words, node)), longestChain: LONGEST_CHAIN, sequentialCalls: 3 };
+}
+
+/** One unattended teardown. */
+export async function teardown(server, dir) {
+  return run(server, ['destroy', '--yes', ...place(dir)]);
 }
 
 /**

@@ -48,7 +48,7 @@ export interface ConnectOptions {
   readonly endpointUrl?: string | undefined;
   /** refuses every command that could change something before it is sent */
   readonly readOnly?: boolean;
-  /** requests in flight at once over all services (default 10) */
+  /** requests in flight at once over all services (default 20: a listing asks for all kinds at once) */
   readonly concurrency?: number;
   /** attempts a command (default 8) */
   readonly maxAttempts?: number;
@@ -97,7 +97,7 @@ export function isReadOnly(command: string): boolean {
  */
 export function connect(options: ConnectOptions): Aws {
   silenceSdkNotice();
-  const { region, credentials, endpointUrl, concurrency = 10, maxAttempts = 8 } = options;
+  const { region, credentials, endpointUrl, concurrency = 20, maxAttempts = 8 } = options;
   const contact: Contact = { answered: false, worked: false, skew: undefined };
   const slots = limiter(concurrency);
   const clients = new Map<string, Instrumented>();

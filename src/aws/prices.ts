@@ -10,6 +10,7 @@ const PRICES = {
     networkLoadBalancer: 0.0225,
     gp3GbMonth: 0.08,
     rdsGp3GbMonth: 0.115,
+    rdsSnapshotGbMonth: 0.095,
     't3.nano': 0.0052,
     't3.micro': 0.0104,
     't3.small': 0.0208,

@@ -1,84 +1,179 @@
-import { type Doomed, destroy, findDoomed } from '../engine/destroy.ts';
-import { openJournal } from '../engine/journal.ts';
-import { CHAPTERS, type ChapterId, CloudspaceError, type Found } from '../engine/types.ts';
+import { rmdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { blockerFinder } from '../aws/blockers.ts';
+import { readVpcs } from '../aws/resources/vpc.ts';
+import { type DbSnapshot, keptSnapshots, type Swept, sweep } from '../aws/sweep.ts';
+import { type Blocker, sentence } from '../engine/blocked.ts';
+import {
+  type Doomed,
+  destroy,
+  findDoomed,
+  findDoomedSettlingIntents,
+  findRemains,
+  type Leftover,
+} from '../engine/destroy.ts';
+import { newScope } from '../engine/discover.ts';
+import { type Journal, openJournal } from '../engine/journal.ts';
+import { CHAPTERS, type ChapterId, CloudspaceError, type Event, type Found } from '../engine/types.ts';
 import { type Config, DEFAULTS, teamNumber } from '../steps/config.ts';
-import { walk } from '../steps/index.ts';
+import { type Walk, walk } from '../steps/index.ts';
+import { checkFinalSnapshot, decideFinalSnapshot } from './finalSnapshot.ts';
 import { readHosts, writeHosts } from './hostsFile.ts';
 import type { Context } from './index.ts';
+import { leftOver, summaryOf } from './leftovers.ts';
 import { locateExisting } from './places.ts';
 import { openSession, type Session } from './session.ts';
 import { checkChapter } from './start.ts';
 
-/** `cloudspace destroy`: everything with this Cloudspace's tags, in the reverse of the graph; with `--to` only what came after a chapter. */
+/**
+ * `cloudspace destroy`: everything with this Cloudspace's tags, in the reverse of the graph; with `--to` only what came after a chapter. Ends with a fresh
+ * listing: nothing is left (0), or what, why and at which cost (1).
+ */
 export async function run(context: Context): Promise<number> {
   const { options, ui, signal } = context;
   const to = options.to === undefined ? undefined : checkChapter(options.to);
+  checkFinalSnapshot(options.finalSnapshot);
   const practice = options.practice ?? (await isPractice(context));
   const session = await openSession(context, { practice, command: 'destroy', look: options.dryRun === true });
   try {
     const list = walk(configOf(session));
     const goes = (key: string, found: Found): boolean =>
       to === undefined || CHAPTERS.indexOf((found.chapter ?? list.chapterOf(key)) as ChapterId) > CHAPTERS.indexOf(to);
-    const doomed = await findDoomed(session.aws, list.resources, session.name, goes);
+    const journal = session.state ? openJournal(session.dir, session.state) : undefined;
+    const { pace } = session;
+    const notify = (event: Event): void => ui.notify(event);
+    const find = (): Promise<Doomed[]> => findDoomed(session.aws, list.resources, session.name, goes);
+    const found = await findDoomedSettlingIntents(find, { journal, notify, pace, signal });
     if (options.dryRun) {
-      show(context, session, doomed);
+      show(context, session, found);
       return 0;
     }
-    if (doomed.length === 0)
-      ui.notify({
+    const work = { context, session, journal, list, to, find };
+    if (found.length === 0)
+      notify({
         type: 'info',
         text: `Nothing of ${session.name} is there in account ${session.account}, ${session.region}.`,
       });
-    else await confirm(context, session, doomed, to);
-    const journal = session.state ? openJournal(session.dir, session.state) : undefined;
-    const leftovers = await destroy({
-      cloud: session.aws,
-      name: session.name,
-      resources: list.resources,
-      doomed,
-      journal,
-      notify: (event) => ui.notify(event),
-      signal,
-      pace: session.pace,
-    });
-    const still = await findDoomed(session.aws, list.resources, session.name, goes);
-    if (leftovers.length > 0 || still.length > 0) {
-      const reasons = new Map(leftovers.map((leftover) => [leftover.id, leftover.reason]));
-      const lines = (
-        still.length > 0 ? still.map((item) => ({ label: item.kind.label, id: item.out.id })) : leftovers
-      ).map(({ label, id }) => `- ${label} ${id}: ${reasons.get(id) ?? 'still there'}`);
-      throw new CloudspaceError(`${lines.length} of ${doomed.length} resources are left:\n${lines.join('\n')}`, {
-        code: 'Leftovers',
-        hint: 'mend the cause and run destroy again',
-      });
-    }
-    await journal?.update((state) => {
-      for (const chapter of CHAPTERS) {
-        if (to !== undefined && CHAPTERS.indexOf(chapter) <= CHAPTERS.indexOf(to)) continue;
-        delete state.chapters[chapter];
-        for (const step of Object.keys(state.steps)) if (step.startsWith(`${chapter}/`)) delete state.steps[step];
-      }
-      for (const key of Object.keys(state.resources))
-        if (to === undefined || goes(key, { out: { id: '' } })) delete state.resources[key];
-      for (const play of list.plays)
-        if (to === undefined || goes(play.key, { out: { id: '' } })) delete state.plays[play.key];
-      if (to === undefined) state.hostKeys = {};
-    });
-    const gone = new Set(doomed.map((item) => item.out.id));
-    await writeHosts(
-      session.dir,
-      (await readHosts(session.dir)).filter((host) => !gone.has(host.instanceId)),
-    );
+    const outcome = found.length === 0 ? await nothingToDo(work) : await takeDown(work, await agreed(work, found));
+    const left = leftOver({ ...outcome, resources: list.resources, region: session.region });
     await session.practice?.settled();
-    ui.notify({
-      type: 'summary',
-      text: `Nothing is left${to === undefined ? '' : ` of what came after chapter "${to}"`}: a fresh listing of account ${session.account} in ${session.region} shows none of ${session.name}.`,
-      data: { deleted: doomed.length },
-    });
-    return 0;
+    const flag = `--name ${session.name}${to === undefined ? '' : ` --to ${to}`}`;
+    notify(
+      summaryOf({
+        left,
+        deleted: outcome.deleted.size,
+        adopted: found.filter(({ adopted, kind }) => adopted && kind.untag !== undefined),
+        snapshots: outcome.snapshots,
+        nothing: `Nothing is left${to === undefined ? '' : ` of what came after chapter "${to}"`}: a fresh listing of account ${session.account} in ${session.region} shows none of ${session.name}.`,
+        again: `cloudspace destroy ${flag}`,
+        dir: journal && to === undefined ? session.dir : undefined,
+      }),
+    );
+    return left.length === 0 ? 0 : 1;
   } finally {
     await session.close();
+    // The lock made the folder of a Cloudspace that this machine never saw.
+    if (!session.state) await rmdir(session.dir).catch(() => {});
   }
+}
+
+interface Work {
+  readonly context: Context;
+  readonly session: Session;
+  readonly journal: Journal | undefined;
+  readonly list: Walk;
+  readonly to: ChapterId | undefined;
+  readonly find: () => Promise<Doomed[]>;
+}
+
+interface Outcome extends Remains {
+  /** ids of what was deleted */
+  readonly deleted: ReadonlySet<string>;
+  readonly failed: readonly Leftover[];
+}
+
+/** What fresh listings show at the end: of ours, of what else carries our tag, and the snapshots, which outlive the rest. */
+interface Remains {
+  readonly still: readonly Doomed[];
+  readonly swept: readonly Swept[];
+  readonly snapshots: readonly DbSnapshot[];
+}
+
+async function remains({ session, to, find, context }: Work, deleted: ReadonlySet<string>): Promise<Remains> {
+  const { aws, name, pace } = session;
+  const { signal } = context;
+  const whole = to === undefined;
+  const [still, swept, snapshots] = await Promise.all([
+    findRemains(find, deleted, { pace, signal }),
+    whole ? sweep(aws, name) : [],
+    whole ? keptSnapshots(aws, name) : [],
+  ]);
+  if (swept.length === 0) return { still, swept, snapshots };
+  // A volume may outlive its instance for a moment.
+  await sleep(SECOND_SWEEP_MS * pace, undefined, { signal });
+  return { still, swept: await sweep(aws, name), snapshots };
+}
+
+const SECOND_SWEEP_MS = 10_000;
+
+async function nothingToDo(work: Work): Promise<Outcome> {
+  return { deleted: new Set(), failed: [], ...(await remains({ ...work, find: async () => [] }, new Set())) };
+}
+
+/** What arrives late (a request of a killed run) is taken down in a further round; more than this many point to somebody who builds meanwhile. */
+const ROUNDS = 3;
+
+/** The teardown itself. The journal forgets the chapters first: killed at any moment, the next walk does them again. */
+async function takeDown(work: Work, first: readonly Doomed[]): Promise<Outcome> {
+  const { context, session, journal, list, to } = work;
+  const { options, ui, signal } = context;
+  const later = (chapter: ChapterId): boolean => to === undefined || CHAPTERS.indexOf(chapter) > CHAPTERS.indexOf(to);
+  await journal?.update((state) => {
+    for (const chapter of CHAPTERS.filter(later)) {
+      delete state.chapters[chapter];
+      for (const step of Object.keys(state.steps)) if (step.startsWith(`${chapter}/`)) delete state.steps[step];
+    }
+    for (const play of list.plays) if (later(list.chapterOf(play.key))) delete state.plays[play.key];
+    if (to === undefined) state.hostKeys = {};
+  });
+  const readOurs = async (): Promise<string[]> =>
+    (await readVpcs(session.aws, newScope(session.name))).flatMap(({ VpcId }) => VpcId ?? []);
+  const deleted = new Set<string>();
+  const failed: Leftover[] = [];
+  let doomed = first;
+  let last: Remains;
+  for (let round = 1; ; round++) {
+    failed.push(
+      ...(await destroy({
+        cloud: session.aws,
+        name: session.name,
+        resources: list.resources,
+        doomed,
+        journal,
+        notify: (event) => ui.notify(event),
+        signal,
+        pace: session.pace,
+        blockers: blockerFinder(session.aws, session.name, readOurs),
+        lift: async (item) => options.force === true || (options.yes !== true && (await mayLift(context, item))),
+        ...(options.yes ? {} : { decide: (item, blockers) => decide(context, item, blockers) }),
+      })),
+    );
+    const lost = new Set(failed.map(({ id }) => id));
+    for (const { out, adopted } of doomed) if (!adopted && !lost.has(out.id)) deleted.add(out.id);
+    last = await remains(work, deleted);
+    doomed = last.still.filter(({ out }) => !deleted.has(out.id) && !lost.has(out.id));
+    if (doomed.length === 0 || round === ROUNDS) break;
+  }
+  await journal?.update((state) => {
+    const stays = new Set(failed.map(({ key }) => key));
+    for (const key of Object.keys(state.resources))
+      if (later(list.chapterOf(key)) && !stays.has(key)) delete state.resources[key];
+  });
+  await writeHosts(
+    session.dir,
+    (await readHosts(session.dir)).filter((host) => !deleted.has(host.instanceId)),
+  );
+  return { deleted, failed, ...last };
 }
 
 async function isPractice(context: Context): Promise<boolean> {
@@ -116,19 +211,34 @@ function configOf(session: Session): Config {
   };
 }
 
-async function confirm(
-  { options, ui }: Context,
-  session: Session,
-  doomed: readonly Doomed[],
-  to: ChapterId | undefined,
-): Promise<void> {
+/** Says what goes, asks about the database's data and then about all of it. Throws CloudspaceError `Declined`. */
+async function agreed({ context, session, to }: Work, found: readonly Doomed[]): Promise<readonly Doomed[]> {
+  const { options, ui } = context;
+  const { doomed, snapshot } = await decideFinalSnapshot(context, session, found);
+  const going = doomed.filter(({ adopted }) => !adopted);
+  const staying = doomed.filter(({ adopted, kind }) => adopted && kind.untag !== undefined);
   const kinds = new Map<string, number>();
-  for (const { kind } of doomed) kinds.set(kind.label, (kinds.get(kind.label) ?? 0) + 1);
+  for (const { kind } of going) kinds.set(kind.label, (kinds.get(kind.label) ?? 0) + 1);
+  const database = going.some(({ kind }) => kind.type === 'aws_db_instance')
+    ? snapshot === undefined
+      ? 'The database goes with its data; no final snapshot is kept.'
+      : `The database goes; its data stay in the snapshot \`${snapshot}\`, which costs until you delete it.`
+    : '';
+  const yours =
+    staying.length === 0
+      ? ''
+      : `What you made yourself stays, without our tags: ${staying.map(({ key }) => `\`${key}\``).join(', ')}.`;
   ui.notify({
     type: 'info',
-    text: `**${session.name}** in account ${session.account}, ${session.region}${to === undefined ? '' : `, after chapter "${to}"`}: ${doomed.length} resources go.\n${[...kinds].map(([label, count]) => `- ${count} ${label}`).join('\n')}\n\nThe database goes with its data; no final snapshot is kept.`,
+    text: [
+      `**${session.name}** in account ${session.account}, ${session.region}${to === undefined ? '' : `, after chapter "${to}"`}: ${going.length} resources go.\n${[...kinds].map(([label, count]) => `- ${count} ${label}`).join('\n')}`,
+      database,
+      yours,
+    ]
+      .filter((part) => part !== '')
+      .join('\n\n'),
   });
-  if (options.yes) return;
+  if (options.yes) return doomed;
   const sure = await ui.ask({
     kind: 'confirm',
     id: 'destroy',
@@ -136,18 +246,56 @@ async function confirm(
     message: 'Delete all of this?',
     default: false,
   });
-  if (!sure)
-    throw new CloudspaceError('nothing was deleted', { code: 'Declined', hint: 'run destroy again when you are sure' });
+  if (sure) return doomed;
+  throw new CloudspaceError('nothing was deleted', { code: 'Declined', hint: 'run destroy again when you are sure' });
+}
+
+async function mayLift({ ui }: Context, { kind, out }: Doomed): Promise<boolean> {
+  return ui.ask({
+    kind: 'confirm',
+    id: 'lift-protection',
+    flag: '--force',
+    message: `${kind.label} ${out.id} is protected against deletion. Lift that and delete it?`,
+    help: 'Somebody switched the protection on by hand: know why before you lift it.',
+    default: false,
+  });
+}
+
+async function decide({ ui }: Context, item: Doomed, blockers: readonly Blocker[]): Promise<'wait' | 'leave'> {
+  return (await ui.ask({
+    kind: 'select',
+    id: 'blocked',
+    flag: '--yes',
+    message: `${item.kind.label} ${item.out.id} is held by ${sentence(blockers)}. What now?`,
+    default: 'wait',
+    choices: [
+      {
+        value: 'wait',
+        name: 'Look again',
+        description: 'You remove it elsewhere, or have done so: this goes on as soon as it is gone.',
+      },
+      {
+        value: 'leave',
+        name: 'Leave it and go on',
+        description: 'It and what it holds stay, are listed at the end, and cost what they cost.',
+      },
+    ],
+  })) as 'wait' | 'leave';
 }
 
 function show({ options, print }: Context, session: Session, doomed: readonly Doomed[]): void {
-  const resources = doomed.map(({ key, kind, out }) => ({ key, type: kind.type, id: out.id, action: 'delete' }));
+  const resources = doomed.map(({ key, kind, out, adopted }) => ({
+    key,
+    type: kind.type,
+    id: out.id,
+    action: adopted ? 'keep' : 'delete',
+  }));
   if (options.json)
     print(
       `${JSON.stringify({ name: session.name, account: session.account, region: session.region, resources }, null, 2)}\n`,
     );
   else
     print(
-      `${resources.map(({ key, type, id }) => `- ${key.padEnd(34)} ${type.padEnd(36)} ${id}`).join('\n')}\n\n${resources.length} to delete. Nothing was changed.\n`,
+      `${resources.map(({ key, type, id, action }) => `${action === 'keep' ? '=' : '-'} ${key.padEnd(34)} ${type.padEnd(36)} ${id}`).join('\n')}\n\n${resources.filter(({ action }) => action === 'delete').length} to delete. Nothing was changed.\n`,
     );
 }

@@ -35,6 +35,8 @@ export interface Options {
   provision?: string;
   until?: string;
   to?: string;
+  finalSnapshot?: string;
+  force?: boolean;
   stateDir?: string;
   config?: string;
   practice?: boolean;
@@ -391,6 +393,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'take everything down again, in reverse; by tag, with or without the state file',
     options: [
       { flags: '--to <chapter>', text: 'only what came after this chapter' },
+      { flags: '--final-snapshot <name>', text: "keep the database's data in this snapshot, or none (--yes: none)" },
+      { flags: '--force', text: 'lift protection against deletion that was switched on by hand' },
       { flags: '--yes', text: 'ask nothing' },
       { flags: '--dry-run', text: 'show what would be deleted' },
       isPractice,

@@ -47,9 +47,13 @@ export function isLeaving(kind: AnyKind, out: Output): boolean {
 
 /**
  * Which found resource is which described one: by the tag `cloudspace:key`, or, for kinds without tags, by what they connect.
- * Throws CloudspaceError `Duplicate` with the ids when two match.
+ * Throws CloudspaceError `Duplicate` with the ids when two match, unless the first will do (a teardown takes them all).
  */
-export function match(resources: readonly Resource[], listing: Listing): Map<string, Output> {
+export function match(
+  resources: readonly Resource[],
+  listing: Listing,
+  duplicates: 'refuse' | 'first' = 'refuse',
+): Map<string, Output> {
   const outputs = new Map<string, Output>();
   const lookup = fromOutputs(outputs);
   for (const resource of inOrder(resources)) {
@@ -60,7 +64,7 @@ export function match(resources: readonly Resource[], listing: Listing): Map<str
     const matching = alive.filter((found) =>
       kind.matches ? props !== undefined && kind.matches(props, found.out) : found.key === key,
     );
-    if (matching.length > 1)
+    if (matching.length > 1 && duplicates === 'refuse')
       throw new CloudspaceError(
         `${kind.label} "${key}" is there ${matching.length} times: ${matching.map((found) => found.out.id).join(', ')}`,
         {

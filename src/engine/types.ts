@@ -112,6 +112,18 @@ export interface Kind<P extends object, O extends Output, C> {
   untag?(cloud: C, out: O, signal: AbortSignal): Promise<void>;
   /** already gone = success */
   delete(cloud: C, out: O, signal: AbortSignal): Promise<void>;
+  /** Id of what it is only a setting of (a route of its table): when that is deleted, it needs no request of its own. */
+  partOf?(out: O): string;
+  /** Several in ONE request; fails as a whole. At most `most` at a time. */
+  readonly deleteMany?: {
+    readonly most: number;
+    send(cloud: C, outs: readonly O[], signal: AbortSignal): Promise<void>;
+  };
+  /** for kinds that can be protected against deletion: was the deletion refused for that, and how to lift it */
+  readonly protection?: {
+    refused(error: unknown): boolean;
+    lift(cloud: C, out: O, signal: AbortSignal): Promise<void>;
+  };
   /** the equal `aws` command, as words; references are shown as $(key) by the caller */
   cli(props: P, context: { readonly tags: Readonly<Record<string, string>> }): readonly string[];
   /** USD an hour while it exists, on-demand, us-east-1 unless the region is known to the kind */

@@ -2,6 +2,7 @@ import {
   CreateDBInstanceCommand,
   type DBInstance,
   DeleteDBInstanceCommand,
+  ModifyDBInstanceCommand,
   paginateDescribeDBInstances,
 } from '@aws-sdk/client-rds';
 import type { Kind, Output, Status } from '../../engine/types.ts';
@@ -40,6 +41,8 @@ export interface DbInstanceOutput extends Output {
   readonly instanceClass: string;
   readonly engineVersion: string;
   readonly masterUsername: string;
+  /** set by a teardown that was asked to keep one: the name of the snapshot that is made when it is deleted */
+  readonly finalSnapshot?: string;
 }
 
 const output = (db: DBInstance | undefined): DbInstanceOutput => ({
@@ -120,16 +123,19 @@ export const dbInstance: Kind<DbInstanceProps, DbInstanceOutput, Aws> = {
         : [{ attribute: 'engineVersion', want: props.engineVersion, have: out.engineVersion }]),
     ];
   },
-  /** Without a final snapshot and without its automated backups: a Cloudspace that is destroyed leaves nothing that costs. */
-  async delete(aws, { id }, signal) {
+  /**
+   * Without its automated backups, and without a final snapshot unless the output names one: a Cloudspace that is destroyed leaves nothing that costs
+   * but what was asked for.
+   */
+  async delete(aws, { id, finalSnapshot }, signal) {
+    const snapshot =
+      finalSnapshot === undefined
+        ? { SkipFinalSnapshot: true }
+        : { SkipFinalSnapshot: false, FinalDBSnapshotIdentifier: finalSnapshot };
     try {
       await ignoreGone(
         aws.rds.send(
-          new DeleteDBInstanceCommand({
-            DBInstanceIdentifier: id,
-            SkipFinalSnapshot: true,
-            DeleteAutomatedBackups: true,
-          }),
+          new DeleteDBInstanceCommand({ DBInstanceIdentifier: id, ...snapshot, DeleteAutomatedBackups: true }),
           { abortSignal: signal },
         ),
       );
@@ -142,6 +148,13 @@ export const dbInstance: Kind<DbInstanceProps, DbInstanceOutput, Aws> = {
     }
   },
   ...rdsTags,
+  protection: {
+    refused: (error) => /protected DB Instance|deletion protection/i.test(String((error as Error).message)),
+    async lift(aws, { id }, signal) {
+      const change = { DBInstanceIdentifier: id, DeletionProtection: false, ApplyImmediately: true };
+      await aws.rds.send(new ModifyDBInstanceCommand(change), { abortSignal: signal });
+    },
+  },
   cli: (props, { tags }) => {
     const password = `$${props.masterPasswordSecret.replaceAll(/[^A-Za-z0-9]+/g, '_').toUpperCase()}`;
     const more = [

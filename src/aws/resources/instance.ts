@@ -1,13 +1,14 @@
 import {
   type _InstanceType,
   type Instance,
+  ModifyInstanceAttributeCommand,
   paginateDescribeInstances,
   RunInstancesCommand,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import type { Found, Kind, Output, Status } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
-import { ignoreGone } from '../errors.ts';
+import { codeOf, ignoreGone } from '../errors.ts';
 import { HOURS_A_MONTH, priceOf } from '../prices.ts';
 import {
   all,
@@ -155,6 +156,20 @@ export const instance: Kind<InstanceProps, InstanceOutput, Aws> = {
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }), { abortSignal: signal })),
   ...ec2Tags(),
+  deleteMany: {
+    most: 1000, // EC2's limit on ids in one request
+    async send(aws, outs, signal) {
+      const InstanceIds = outs.map(({ id }) => id);
+      await aws.ec2.send(new TerminateInstancesCommand({ InstanceIds }), { abortSignal: signal });
+    },
+  },
+  protection: {
+    refused: (error) => codeOf(error) === 'OperationNotPermitted',
+    async lift(aws, { id }, signal) {
+      const change = { InstanceId: id, DisableApiTermination: { Value: false } };
+      await aws.ec2.send(new ModifyInstanceAttributeCommand(change), { abortSignal: signal });
+    },
+  },
   cli: (props, { tags }) => {
     const volume = `DeviceName=${props.rootDevice ?? '/dev/xvda'},Ebs={VolumeType=gp3,VolumeSize=${props.rootSizeGb ?? 20},Encrypted=true}`;
     const key = props.keyName === undefined ? [] : ['--key-name', props.keyName];

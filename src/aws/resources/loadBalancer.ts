@@ -2,11 +2,12 @@ import {
   CreateLoadBalancerCommand,
   DeleteLoadBalancerCommand,
   type LoadBalancer,
+  ModifyLoadBalancerAttributesCommand,
   paginateDescribeLoadBalancers,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Found, Kind, Output, Scope, Status } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
-import { ignoreGone } from '../errors.ts';
+import { codeOf, ignoreGone } from '../errors.ts';
 import { priceOf } from '../prices.ts';
 import { all, cliTags, elbTags, must, nameOf, optional, tagList, words } from './common.ts';
 import { withElbTags } from './elbTags.ts';
@@ -81,6 +82,15 @@ export const loadBalancer: Kind<LoadBalancerProps, LoadBalancerOutput, Aws> = {
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn: id }), { abortSignal: signal })),
   ...elbTags,
+  protection: {
+    refused: (error) => codeOf(error) === 'OperationNotPermitted',
+    async lift(aws, { id }, signal) {
+      const Attributes = [{ Key: 'deletion_protection.enabled', Value: 'false' }];
+      await aws.elb.send(new ModifyLoadBalancerAttributesCommand({ LoadBalancerArn: id, Attributes }), {
+        abortSignal: signal,
+      });
+    },
+  },
   cli: (props, { tags }) =>
     words`aws elbv2 create-load-balancer --name ${nameOf(props, tags)} --type network --scheme internet-facing --subnets ${props.subnetIds} --security-groups ${props.securityGroupIds} ${cliTags(tags)}`,
   /** the hour, and one public address a zone; traffic (LCU) comes on top */

@@ -77,6 +77,7 @@ export const route: Kind<RouteProps, RouteOutput, Aws> = {
         abortSignal: signal,
       }),
     ),
+  partOf: ({ routeTableId }) => routeTableId,
   cli: (props) => {
     const target =
       props.natGatewayId === undefined

@@ -80,6 +80,7 @@ export const targetGroupAttachment: Kind<TargetGroupAttachmentProps, TargetGroup
         abortSignal: signal,
       }),
     ),
+  partOf: ({ id }) => id,
   cli: ({ targetGroupArn, instanceIds }) =>
     words`aws elbv2 register-targets --target-group-arn ${targetGroupArn} --targets ${instanceIds.map((id) => `Id=${id}`)}`,
 };

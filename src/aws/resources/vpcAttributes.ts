@@ -52,5 +52,6 @@ export const vpcDnsHostnames: Kind<VpcDnsHostnamesProps, VpcDnsHostnamesOutput, 
         abortSignal: signal,
       }),
     ),
+  partOf: ({ vpcId }) => vpcId,
   cli: ({ vpcId }) => ['aws', 'ec2', 'modify-vpc-attribute', '--vpc-id', vpcId, '--enable-dns-hostnames'],
 };
