@@ -86,7 +86,7 @@ export function keyChangeError(
     [
       `the host key of ${name} (${change.instanceId}) is not the one that was pinned`,
       `  pinned: ${pinned}`,
-      `  came:   ${change.came}`,
+      `  came: ${change.came}`,
       'Either another machine answers in its place, which can be an attack, or its keys were made anew. Nothing was done on it.',
     ].join('\n'),
     {

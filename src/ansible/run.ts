@@ -74,7 +74,7 @@ export async function runPlaybook(options: PlaybookOptions): Promise<PlaybookRes
       ...(status === 'started' ? {} : { seconds: (Date.now() - started) / 1000 }),
       ...(summary === undefined ? {} : { summary }),
     });
-  if (signal.aborted) throw interrupted(title);
+  if (signal.aborted) throw interrupted(title, signal);
   report('started');
   try {
     const result = await explained(await execute(options, playbook), options);
@@ -118,7 +118,7 @@ async function execute(options: PlaybookOptions, playbook: string): Promise<Play
     }
     const ended = await running;
     stop();
-    if (signal.aborted) throw interrupted(options.title);
+    if (signal.aborted) throw interrupted(options.title, signal);
     if (ended.code === 'ENOENT') throw missing();
     return await resultOf(options, follow.progress(), ended.exitCode ?? 1, () => logFrom(logFile, logStart));
   } finally {
@@ -272,7 +272,9 @@ async function logFrom(path: string, start: number): Promise<string> {
   return (await readFile(path)).subarray(start).toString('utf8');
 }
 
-function interrupted(title: string): CloudspaceError {
+/** Ctrl-C, or what the caller found in the meantime: that is then the reason. */
+function interrupted(title: string, { reason }: AbortSignal): CloudspaceError {
+  if (reason instanceof CloudspaceError && reason.code !== 'Interrupted') return reason;
   return new CloudspaceError(`interrupted while ${title} ran`, {
     code: 'Interrupted',
     hint: 'run the same command again: what is done already is found done',

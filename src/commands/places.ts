@@ -4,6 +4,7 @@ import { loadState, recoverState, type State, setAside } from '../engine/journal
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import { checkName, DEFAULTS } from '../steps/config.ts';
 import type { Context, Options } from './index.ts';
+import { keepPrivate } from './privacy.ts';
 
 /** Where one Cloudspace keeps its things on this machine: `<state-dir>/<name>/`. */
 export interface Place {
@@ -116,6 +117,7 @@ function severalError(root: string, names: readonly string[]): CloudspaceError {
 }
 
 async function load(context: Context, dir: string): Promise<State | undefined> {
+  await keepPrivate(dir, context.ui);
   try {
     return await loadState(dir);
   } catch (error) {

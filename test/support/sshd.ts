@@ -29,7 +29,8 @@ export interface Sshd {
   end(): Promise<void>;
 }
 
-export async function sshd(identity?: string): Promise<Sshd> {
+/** `path` goes before the PATH of what runs on the "host". */
+export async function sshd(identity?: string, path?: string): Promise<Sshd> {
   const dir = mkdtempSync(join(tmpdir(), 'cs-sshd-'));
   const port = await freePort();
   const keygen = (file: string): void => {
@@ -54,6 +55,7 @@ export async function sshd(identity?: string): Promise<Sshd> {
       'KbdInteractiveAuthentication no',
       'PidFile none',
       'MaxStartups 100',
+      ...(path === undefined ? [] : [`SetEnv PATH=${path}:/usr/bin:/bin:/usr/sbin:/sbin`]),
       '',
     ].join('\n'),
   );

@@ -125,7 +125,7 @@ describe.skipIf(!hasAnsible || !hasSshd)('plays over real SSH, to servers on loo
     expect(failure).toMatchObject({ code: 'HostKeyChanged' });
     expect(failure?.message).toContain('the host key of runner-2 (i-0002) is not the one that was pinned');
     expect(failure?.message).toContain(`pinned: ${fingerprint(pinned)}`);
-    expect(failure?.message).toContain(`came:   ${fingerprint(two().hostKey())}`);
+    expect(failure?.message).toContain(`came: ${fingerprint(two().hostKey())}`);
     expect(failure?.message).toContain('attack');
     expect(failure?.hint).toContain('cloudspace hosts trust runner-2');
     expect(marks('a-runner-2')).toBe('');

@@ -86,7 +86,7 @@ function status({ state, reason }: InstanceOutput): Status {
   }
 }
 
-/** One request for `count` equal instances. IMDSv2 only: a hop limit of 2 lets containers on the host reach it too. */
+/** One request for `count` equal instances. IMDSv2 only, and a hop limit of 1: an application's container cannot ask it as if it were the host. */
 const request = (props: InstanceProps, count: number, token: string, tags: Tags) =>
   new RunInstancesCommand({
     ImageId: props.imageId,
@@ -97,7 +97,7 @@ const request = (props: InstanceProps, count: number, token: string, tags: Tags)
     SecurityGroupIds: [...props.securityGroupIds],
     ...optional('KeyName', props.keyName),
     ClientToken: token,
-    MetadataOptions: { HttpTokens: 'required', HttpEndpoint: 'enabled', HttpPutResponseHopLimit: 2 },
+    MetadataOptions: { HttpTokens: 'required', HttpEndpoint: 'enabled', HttpPutResponseHopLimit: 1 },
     BlockDeviceMappings: [
       {
         DeviceName: props.rootDevice ?? '/dev/xvda',
@@ -173,7 +173,7 @@ export const instance: Kind<InstanceProps, InstanceOutput, Aws> = {
   cli: (props, { tags }) => {
     const volume = `DeviceName=${props.rootDevice ?? '/dev/xvda'},Ebs={VolumeType=gp3,VolumeSize=${props.rootSizeGb ?? 20},Encrypted=true}`;
     const key = props.keyName === undefined ? [] : ['--key-name', props.keyName];
-    return words`aws ec2 run-instances --image-id ${props.imageId} --instance-type ${props.instanceType} --subnet-id ${props.subnetId} --security-group-ids ${props.securityGroupIds} ${key} --metadata-options HttpTokens=required,HttpEndpoint=enabled,HttpPutResponseHopLimit=2 --block-device-mappings ${volume} ${cliTagSpecifications(tags, 'instance', 'volume')}`;
+    return words`aws ec2 run-instances --image-id ${props.imageId} --instance-type ${props.instanceType} --subnet-id ${props.subnetId} --security-group-ids ${props.securityGroupIds} ${key} --metadata-options HttpTokens=required,HttpEndpoint=enabled,HttpPutResponseHopLimit=1 --block-device-mappings ${volume} ${cliTagSpecifications(tags, 'instance', 'volume')}`;
   },
   price: (props, region) =>
     priceOf(props.instanceType, region) + ((props.rootSizeGb ?? 20) * priceOf('gp3GbMonth', region)) / HOURS_A_MONTH,

@@ -57,6 +57,13 @@ async function serve(options: ServerOptions, request: IncomingMessage, response:
     request.resume();
     return;
   }
+  if (request.headers.origin !== undefined || request.headers['sec-fetch-site'] !== undefined) {
+    // Browsers alone send these: a web page is no client of the practice cloud, whatever address it uses.
+    response.writeHead(403, { 'content-type': 'text/plain' });
+    response.end('the practice cloud does not answer web pages\n');
+    request.resume();
+    return;
+  }
   const requestId = randomUUID();
   const url = new URL(request.url ?? '/', 'http://localhost');
   const body = await readBody(request);
