@@ -243,10 +243,12 @@ export async function startRun(options: RunOptions): Promise<Run> {
   async function settle(resource: Resource, out: Output): Promise<Output> {
     const { key, kind } = resource;
     let now = out;
-    if (statusOf(kind, out).state !== 'ready') {
+    const status = statusOf(kind, out);
+    if (status.state !== 'ready') {
       const started = Date.now();
       unsettled++;
-      report(resource, 'waiting', { id: out.id });
+      const detail = status.state === 'pending' ? status.detail : undefined;
+      report(resource, 'waiting', { id: out.id, ...(detail === undefined ? {} : { detail }) });
       try {
         now = await poller.ready(kind, out);
       } catch (error) {

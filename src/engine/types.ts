@@ -57,7 +57,9 @@ export interface Scope {
  */
 /** `deleting`: it does not count as there when applying, and is still waited for when destroying. */
 export type Status =
-  | { readonly state: 'ready' | 'pending' | 'deleting' }
+  | { readonly state: 'ready' | 'deleting' }
+  /** `detail`: what it waits for, where the kind alone does not say it */
+  | { readonly state: 'pending'; readonly detail?: string }
   | { readonly state: 'gone'; readonly reason?: string }
   | { readonly state: 'failed'; readonly reason: string };
 

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import type { DnsConfig } from '../dns/settings.ts';
 import { usageError } from '../engine/types.ts';
 
 /** Everything the steps are a function of. No secret is in it; it is saved with the state. */
@@ -21,6 +22,8 @@ export interface Config {
   readonly dbClass: string;
   readonly postgresVersion: string;
   readonly caCertificate: string;
+  /** left out: no records are made, and names are computed from addresses */
+  readonly dns?: DnsConfig;
 }
 
 export const DEFAULTS = {

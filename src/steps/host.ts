@@ -6,6 +6,7 @@ import type { securityGroup } from '../aws/resources/securityGroup.ts';
 import type { subnet } from '../aws/resources/subnet.ts';
 import { type Action, type Kind, type Output, out, resource, type TypedResource } from '../engine/types.ts';
 import type { Config } from './config.ts';
+import { hostRecord } from './dns.ts';
 import { network } from './vpc.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: only the output's type is taken from the kind
@@ -28,7 +29,7 @@ export function host(config: Config, key: string, group: Group, subnetOfHost: Su
   });
 }
 
-/** A host with an Elastic IP: its address stays when the instance is replaced. */
+/** A host with an Elastic IP, and a name for it: both stay when the instance is replaced. */
 export function publicHost(config: Config, key: string, group: Group, subnetOfHost: Subnet): Action[] {
   const machine = host(config, key, group, subnetOfHost);
   const address = resource(eip, `eip-${key}`, {});
@@ -39,5 +40,5 @@ export function publicHost(config: Config, key: string, group: Group, subnetOfHo
     // EC2 refuses public addresses in a VPC without an internet gateway.
     [out(network.attachment(config), 'id')],
   );
-  return [{ resource: machine }, { resource: address }, { resource: association }];
+  return [{ resource: machine }, { resource: address }, { resource: association }, ...hostRecord(config, key, address)];
 }

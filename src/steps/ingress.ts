@@ -5,6 +5,7 @@ import { targetGroup } from '../aws/resources/targetGroup.ts';
 import { targetGroupAttachment } from '../aws/resources/targetGroupAttachment.ts';
 import { type Chapter, out, resource } from '../engine/types.ts';
 import type { Config } from './config.ts';
+import { applicationsRecord } from './dns.ts';
 import { groups } from './groups.ts';
 import { runnerHosts } from './runners.ts';
 import { network } from './vpc.ts';
@@ -98,7 +99,7 @@ export const ingress: Chapter<Config> = {
       id: 'load-balancer',
       title: 'The load balancer',
       guide: 'The load balancer',
-      actions: (config) => [{ resource: balancer(config) }],
+      actions: (config) => [{ resource: balancer(config) }, ...applicationsRecord(config, balancer(config))],
     },
     {
       id: 'listeners',
