@@ -12,7 +12,10 @@ export async function route53(aws: Aws): Promise<DnsProvider> {
   const sdk = await import('@aws-sdk/client-route-53');
   // As in the AWS configuration, a service's own endpoint wins over that for all.
   const endpoint = process.env.AWS_ENDPOINT_URL_ROUTE_53;
-  const client = aws.another('route53', (config) => new sdk.Route53Client({ ...config, ...(endpoint && { endpoint }) }));
+  const client = aws.another(
+    'route53',
+    (config) => new sdk.Route53Client({ ...config, ...(endpoint && { endpoint }) }),
+  );
 
   return {
     label: 'Route 53',

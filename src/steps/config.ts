@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import type { DnsConfig } from '../dns/settings.ts';
 import { usageError } from '../engine/types.ts';
+import type { RabbitmqConfig } from '../rabbitmq/settings.ts';
 
 /** Everything the steps are a function of. No secret is in it; it is saved with the state. */
 export interface Config {
@@ -24,6 +25,8 @@ export interface Config {
   readonly caCertificate: string;
   /** left out: no records are made, and names are computed from addresses */
   readonly dns?: DnsConfig;
+  /** an existing RabbitMQ server; left out: there is only the one on the services host */
+  readonly rabbitmq?: RabbitmqConfig;
 }
 
 export const DEFAULTS = {

@@ -5,6 +5,7 @@ import { type Chapter, out, ready, resource } from '../engine/types.ts';
 import type { Config } from './config.ts';
 import { groups, sshFromBastion } from './groups.ts';
 import { publicHost } from './host.ts';
+import { queues } from './rabbitmq.ts';
 import { network } from './vpc.ts';
 
 export const POSTGRES_PORT = 5432;
@@ -92,8 +93,9 @@ export const controller: Chapter<Config> = {
       id: 'provision',
       title: 'Provisioning the controller',
       guide: 'Provisioning the controller',
-      actions: () => [
+      actions: (config) => [
         { secrets: ['redis_password'] },
+        ...queues(config, 'controller'),
         {
           play: {
             key: 'play-controller',

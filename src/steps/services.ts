@@ -5,6 +5,7 @@ import { POSTGRES_PORT } from './controller.ts';
 import { groups, sshFromBastion } from './groups.ts';
 import { publicHost } from './host.ts';
 import { runnerKeys } from './hosts.ts';
+import { queues } from './rabbitmq.ts';
 import { network } from './vpc.ts';
 
 /** AMQP over TLS, IANA's port for it. */
@@ -30,7 +31,7 @@ export const services: Chapter<Config> = {
       id: 'secrets',
       title: 'Secrets for the services',
       guide: 'Secrets for the services',
-      actions: () => [{ secrets: Object.keys(SERVICE_SECRETS) }],
+      actions: (config) => [{ secrets: Object.keys(SERVICE_SECRETS) }, ...queues(config, 'services')],
     },
     {
       id: 'firewall',

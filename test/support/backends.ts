@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 const PG_BIN = '/usr/lib/postgresql/15/bin';
-const RABBIT = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+export const RABBIT = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 
 /** Why the real services cannot be started here; undefined when they can. */
 export function whyNoBackends(): string | undefined {
@@ -42,7 +42,7 @@ export async function startBackends(): Promise<Backends> {
       database,
       ssl: { rejectUnauthorized: false },
     });
-  const rabbit = startRabbit(dir, { amqp, management, dist, epmd });
+  const rabbit = startRabbit(dir, { amqp, management, dist, epmd }, ['services', PASSWORDS.rabbitmq]);
   await until(async () => {
     const client = admin();
     await client.connect();
@@ -99,9 +99,11 @@ async function startPostgres(dir: string, port: number): Promise<ChildProcess> {
   );
 }
 
-function startRabbit(
+/** Debian's RabbitMQ on loopback with its management plugin, with a home, a name and ports of its own, and one administrator. */
+export function startRabbit(
   dir: string,
   ports: { amqp: number; management: number; dist: number; epmd: number },
+  [user, password]: readonly [string, string],
 ): ChildProcess {
   writeFileSync(
     join(dir, 'rabbitmq.conf'),
@@ -109,8 +111,8 @@ function startRabbit(
       `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
       'management.tcp.ip = 127.0.0.1',
       `management.tcp.port = ${ports.management}`,
-      'default_user = services',
-      `default_pass = ${PASSWORDS.rabbitmq}`,
+      `default_user = ${user}`,
+      `default_pass = ${password}`,
       '',
     ].join('\n'),
   );
