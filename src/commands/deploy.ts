@@ -126,6 +126,7 @@ export async function deploy(deployment: Deployment): Promise<Deployed> {
     domains,
     port,
     http,
+    httpsPort: deployment.practice ? endpoints.loadBalancer['443']?.port : undefined,
     replicas,
     healthcheck: config.healthcheck,
     environment,

@@ -52,6 +52,7 @@ export interface Options {
   app?: string;
   replicas?: string;
   service?: string;
+  services?: boolean;
   plan?: string;
   parameters?: string;
   into?: string;
@@ -296,6 +297,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: common,
     examples: ['cloudspace apps', 'cloudspace apps --json'],
     load: () => import('./apps.ts'),
+    children: [
+      {
+        name: 'remove',
+        arguments: '<app>',
+        summary: 'remove an application: its containers, its routes, its certificate; its database stays',
+        options: [
+          { flags: '--services', text: 'its database too, after a backup' },
+          { flags: '--yes', text: 'ask nothing' },
+          ...common,
+        ],
+        examples: ['cloudspace apps remove hello', 'cloudspace apps remove hello --services'],
+        load: () => import('./appsRemove.ts'),
+      },
+    ],
   },
   {
     name: 'logs',

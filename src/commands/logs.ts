@@ -3,7 +3,7 @@ import { checkApp } from './application.ts';
 import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 import { lastLines, openRemote, remoteError } from './remote.ts';
-import { CONTROLLER, LABEL, swarmOf } from './swarm.ts';
+import { CONTROLLER, needApp, swarmOf } from './swarm.ts';
 
 /** Seconds; a follower ends with Ctrl-C. */
 const A_DAY = 86_400;
@@ -21,15 +21,7 @@ export async function run(context: Context): Promise<number> {
     throw usageError(`"${options.tail}" is not a number of lines`, 'for example --tail 100');
   const remote = await openRemote(await locateExisting(context), signal);
   const swarm = swarmOf(remote);
-  const services = await swarm.services();
-  if (!services.some((service) => service.Spec.Labels[LABEL.app] === app)) {
-    const names = services.map((service) => service.Spec.Name).join(', ');
-    throw usageError(
-      `there is no application "${app}"`,
-      names === '' ? 'none runs yet: cloudspace deploy' : `there are: ${names}`,
-      'NoSuchApp',
-    );
-  }
+  await needApp(swarm, app);
   const show = (line: string): void => {
     const entry = parseLine(line);
     if (entry) print(options.json ? `${JSON.stringify(entry)}\n` : `${entry.host} ${entry.container}  ${entry.line}\n`);

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import type { Context } from './index.ts';
-import { type AskServices, openServices } from './servicesApi.ts';
+import { openServices } from './servicesApi.ts';
+import { at, type Backup, finished, makeBackup } from './servicesOperations.ts';
 
 type Command = (context: Context) => Promise<number>;
 
@@ -13,20 +13,6 @@ interface Instance {
   readonly state: string;
   readonly bindings?: readonly string[];
 }
-
-interface Backup {
-  readonly id: string;
-  readonly state: string;
-  readonly bytes: number | null;
-  readonly sha256: string | null;
-}
-
-/** Milliseconds between two looks at a backup or restore, at first and at most. */
-const FIRST_LOOK = 300;
-const LAST_LOOK = 5000;
-
-const at = (...words: readonly string[]): string =>
-  ['/v2/service_instances', ...words.map(encodeURIComponent)].join('/');
 
 /** With `--json` the API's own document, else text for people. */
 function show(context: Context, document: unknown, text: string): number {
@@ -122,12 +108,8 @@ export const remove: Command = async (context) => {
 
 export const backup: Command = async (context) => {
   const [id = ''] = context.args;
-  const ask = await openServices(context);
-  const begun = (await ask('POST', at(id, 'backups'))).body;
-  await finished(context, ask, begun, `backup of ${id}`);
-  const { body } = await ask('GET', at(id, 'backups', String(begun.backup)));
-  const made = body as unknown as Backup;
-  return show(context, body, `Backup ${made.id}: ${made.bytes} bytes, SHA-256 ${made.sha256}`);
+  const made = await makeBackup(context, await openServices(context), id);
+  return show(context, made, `Backup ${made.id}: ${made.bytes} bytes, SHA-256 ${made.sha256}`);
 };
 
 export const backups: Command = async (context) => {
@@ -154,27 +136,6 @@ export const restore: Command = async (context) => {
   const done = await finished(context, ask, begun, `restore of ${which} into ${into ?? id}`);
   return show(context, done, `${String(done.description)}.`);
 };
-
-/** Waits for a backup or restore; its failure is ours. */
-async function finished(context: Context, ask: AskServices, begun: Readonly<Record<string, unknown>>, text: string) {
-  const key = String(begun.operation);
-  const path = `${at(String(begun.instance), 'last_operation')}?operation=${encodeURIComponent(key)}`;
-  // With --json there is one document, and nothing beside it.
-  const tell = (status: 'started' | 'done' | 'failed'): void => {
-    if (!context.options.json) context.ui.notify({ type: 'progress', key, text, status });
-  };
-  tell('started');
-  for (let wait = FIRST_LOOK; ; wait = Math.min(LAST_LOOK, wait * 1.5)) {
-    const { body } = await ask('GET', path);
-    if (body.state !== 'in progress') {
-      const good = body.state === 'succeeded';
-      tell(good ? 'done' : 'failed');
-      if (good) return body;
-      throw new CloudspaceError(`${text} failed: ${String(body.description)}`, { code: 'OperationFailed' });
-    }
-    await sleep(wait, undefined, { signal: context.signal });
-  }
-}
 
 function parsed(text: string): unknown {
   try {

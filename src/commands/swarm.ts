@@ -1,4 +1,4 @@
-import { CloudspaceError } from '../engine/types.ts';
+import { CloudspaceError, usageError } from '../engine/types.ts';
 import { quote, type Remote, remoteError } from './remote.ts';
 
 /** The parts of Docker's API (version 1.41, `/services`, `/tasks`, `/nodes`) that are used here. */
@@ -84,6 +84,7 @@ export const LABEL = {
   domain: 'cloudspace.domain',
   port: 'cloudspace.port',
   http: 'cloudspace.http',
+  httpsPort: 'cloudspace.https-port',
   version: 'cloudspace.version',
 } as const;
 
@@ -168,6 +169,19 @@ function refused(status: number, message: string): CloudspaceError {
   return new CloudspaceError(`the Swarm refused: ${message}`, { code: 'SwarmRefused' });
 }
 
+/** The service of an application. Throws a usage error `NoSuchApp` that names those that there are. */
+export async function needApp(swarm: Swarm, app: string): Promise<Service> {
+  const services = await swarm.services();
+  const found = services.find((service) => service.Spec.Labels[LABEL.app] === app);
+  if (found) return found;
+  const names = services.map((service) => service.Spec.Name).join(', ');
+  throw usageError(
+    `there is no application "${app}"`,
+    names === '' ? 'none runs yet: cloudspace deploy' : `there are: ${names}`,
+    'NoSuchApp',
+  );
+}
+
 /** Domains of a service, from its label. */
 export function domainsOf(service: Pick<Service, 'Spec'>): string[] {
   return (service.Spec.Labels[LABEL.domain] ?? '').split(',').filter((name) => name !== '');
@@ -180,6 +194,8 @@ export interface Release {
   readonly domains: readonly string[];
   readonly port: number;
   readonly http: 'serve' | 'redirect';
+  /** practice only: where this machine publishes the load balancer's 443, so that a redirect leads there */
+  readonly httpsPort?: number | undefined;
   readonly replicas: number;
   /** of the image; undefined: it has none, and listening on the port is what counts */
   readonly healthcheck: Healthcheck | undefined;
@@ -213,6 +229,7 @@ export function serviceSpec(release: Release): ServiceSpec {
       [LABEL.domain]: release.domains.join(','),
       [LABEL.port]: String(port),
       [LABEL.http]: release.http,
+      ...(release.httpsPort === undefined ? {} : { [LABEL.httpsPort]: String(release.httpsPort) }),
       [LABEL.version]: version,
     },
     TaskTemplate: {

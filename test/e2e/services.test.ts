@@ -1,42 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cli } from '../support/cli.ts';
+import { must, on, run, words } from '../support/cloudspace.ts';
 
-// The services API on its host, with the database and RabbitMQ of a practice Cloudspace, asked by the command and used from a runner. Makes a
-// Cloudspace and destroys it; with CLOUDSPACE_TEST_SERVICES=<state folder>/<name> one that is there is used and left.
+// The services API on its host, with the database and RabbitMQ of a practice Cloudspace, asked by the command and used from a runner.
 
-const given = process.env.CLOUDSPACE_TEST_SERVICES;
-const NAME = given?.split('/').at(-1) ?? 'services-87';
 const DATABASE = `e2e-db-${process.pid}`;
 const QUEUES = `e2e-queues-${process.pid}`;
 
-let stateDir: string;
-let dir: string;
-
-/** A script as root on a host, through the bastion; secrets in it are on its standard input. */
-async function on(host: string, script: string): Promise<string> {
-  const { stdout } = await execa(
-    'ssh',
-    ['-F', join(dir, 'ssh_config'), '-o', 'BatchMode=yes', host, 'sudo bash -e -s'],
-    { input: script, timeout: 180_000 },
-  );
-  return stdout.trim();
-}
-
-const command = (words: readonly string[]) =>
-  cli([...words, '--name', NAME, '--state-dir', stateDir], {
-    env: { ...process.env, SSH_AUTH_SOCK: '', AWS_PROFILE: '', FORCE_COLOR: '0' },
-  });
-
 /** `cloudspace services …` as a program sees it. */
-async function services(...words: readonly string[]): Promise<Record<string, unknown>> {
-  const { code, stdout, stderr } = await command(['services', ...words, '--json']);
-  if (code !== 0) throw new Error(`services ${words.join(' ')} ended with ${code}: ${stdout}${stderr}`);
-  return JSON.parse(stdout) as Record<string, unknown>;
-}
+const services = async (...more: readonly string[]): Promise<Record<string, unknown>> =>
+  JSON.parse((await must('services', ...more, '--json')).stdout);
 
 async function uriOf(instance: string, binding: string): Promise<string> {
   return ((await services('bind', instance, binding)).credentials as { uri: string }).uri;
@@ -46,27 +18,16 @@ const sql = (uri: string, text: string) =>
   on('runner-1', `psql '${uri}' -v ON_ERROR_STOP=1 -qAt <<'END'\n${text}\nEND`);
 
 beforeAll(async () => {
-  stateDir = given ? join(given, '..') : await mkdtemp(join(tmpdir(), 'cloudspace-services-'));
-  dir = join(stateDir, NAME);
-  if (!given) {
-    const made = await command(['practice', '--yes']);
-    if (made.code !== 0) throw new Error(`the walk ended with ${made.code}: ${made.stderr.slice(-2000)}`);
-  }
   await on('runner-1', 'DEBIAN_FRONTEND=noninteractive apt-get install -qy postgresql-client amqp-tools >/dev/null');
-}, 900_000);
+}, 300_000);
 
 afterAll(async () => {
-  if (!given) {
-    await command(['destroy', '--yes']);
-    await rm(stateDir, { recursive: true, force: true });
-    return;
-  }
   for (const [instance, binding] of [
     [DATABASE, 'web'],
     [QUEUES, 'worker'],
   ] as const) {
-    await command(['services', 'unbind', instance, binding]);
-    await command(['services', 'delete', instance, '--yes']);
+    await run('services', 'unbind', instance, binding);
+    await run('services', 'delete', instance, '--yes');
   }
 }, 180_000);
 
@@ -86,9 +47,9 @@ test('a row that was deleted comes back from a backup; a damaged one changes not
     `printf x | dd of=/var/lib/services-api/backups/${id}.backup bs=1 seek=50 conv=notrunc status=none`,
   );
   await sql(uri, "INSERT INTO rows (text) VALUES ('later');");
-  const { code, stdout } = await command(['services', 'restore', DATABASE, id]);
-  expect(code).toBe(1);
-  expect(stdout.replaceAll(/\s+/g, '')).toContain(sha256);
+  const refused = await run('services', 'restore', DATABASE, id);
+  expect(refused.code).toBe(1);
+  expect(words(refused).replaceAll(' ', '')).toContain(sha256);
   expect(await sql(uri, 'SELECT count(*) FROM rows;')).toBe('2');
 });
 
@@ -111,10 +72,10 @@ test('what is asked wrongly gets a clear answer, and nobody gets in without the 
     [['bind', 'nobody', 'web'], /no instance nobody/],
     [['restore', DATABASE, 'nothing'], /no backup "nothing"/],
   ];
-  for (const [words, said] of refused) {
-    const { code, stdout } = await command(['services', ...words]);
-    expect(code).toBe(1);
-    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(said);
+  for (const [asked, said] of refused) {
+    const result = await run('services', ...asked);
+    expect(result.code).toBe(1);
+    expect(words(result)).toMatch(said);
   }
   const ask = `curl -s -o /dev/null -w '%{http_code}' --cacert /etc/cloudspace/ca.crt`;
   expect(await on('runner-1', `${ask} -H 'Authorization: Bearer wrong' https://services/v2/catalog`)).toBe('401');

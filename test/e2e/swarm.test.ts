@@ -1,36 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cli, serve } from '../support/cli.ts';
+import { afterAll, expect, test } from 'vitest';
+import { nodes, on, until } from '../support/cloudspace.ts';
 
-// Controller and runners of a practice Cloudspace: Swarm, registry, Redis and the publisher of routes. Makes a Cloudspace up to the runners
-// and destroys it; with CLOUDSPACE_TEST_SWARM=<state folder>/<name> one that is there is used and left.
+// Controller and runners of a practice Cloudspace: Swarm, registry, Redis and the publisher of routes.
 
-const given = process.env.CLOUDSPACE_TEST_SWARM;
-const NAME = given?.split('/').at(-1) ?? 'swarm-86';
 const BASE_IMAGE = 'controller:5000/cloudspace/base:12';
 const DOMAIN = 'web.localhost';
-
-let stateDir: string;
-let dir: string;
-
-/** A script as root on a host, through the bastion. */
-async function on(host: string, script: string): Promise<string> {
-  const { stdout } = await execa(
-    'ssh',
-    ['-F', join(dir, 'ssh_config'), '-o', 'BatchMode=yes', host, 'sudo bash -e -s'],
-    { input: script, timeout: 180_000 },
-  );
-  return stdout.trim();
-}
-
-const walk = (words: readonly string[] = []) =>
-  cli(['practice', '--yes', '--name', NAME, '--state-dir', stateDir, '--until', 'runners', ...words], {
-    env: { ...process.env, SSH_AUTH_SOCK: '', AWS_PROFILE: '', FORCE_COLOR: '0' },
-  });
 
 interface Route {
   readonly app: string;
@@ -41,16 +15,6 @@ const routeOf = async (domain: string): Promise<Route | undefined> => {
   const text = await on('controller', `cloudspace-redis get route:${domain}`);
   return text === '' ? undefined : (JSON.parse(text) as Route);
 };
-
-async function until<T>(look: () => Promise<T>, good: (value: T) => boolean, seconds = 60): Promise<T> {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const value = await look();
-    if (good(value)) return value;
-    if (Date.now() > end) throw new Error(`not within ${seconds} s; last: ${JSON.stringify(value)}`);
-    await sleep(300);
-  }
-}
 
 const backends = (count: number) =>
   until(
@@ -67,26 +31,9 @@ async function millisecondsUntil(command: string, wanted: string): Promise<numbe
   return Number(await on('controller', script));
 }
 
-const nodes = async (): Promise<string[]> => {
-  const format = '{{.Description.Hostname}} {{.Status.State}} {{.Spec.Availability}} {{.Spec.Labels.builder}}';
-  const list = await on('controller', `docker node ls -q | xargs docker node inspect --format '${format}'`);
-  return list.split('\n').sort();
-};
-
-beforeAll(async () => {
-  stateDir = given ? join(given, '..') : await mkdtemp(join(tmpdir(), 'cloudspace-swarm-'));
-  dir = join(stateDir, NAME);
-  if (!given) {
-    const made = await walk();
-    if (made.code !== 0) throw new Error(`the walk ended with ${made.code}: ${made.stderr.slice(-2000)}`);
-  }
-}, 900_000);
-
 afterAll(async () => {
-  if (given) return void (await on('controller', 'docker service rm web || true'));
-  await cli(['destroy', '--yes', '--name', NAME, '--state-dir', stateDir]);
-  await rm(stateDir, { recursive: true, force: true });
-}, 180_000);
+  await on('controller', 'docker service rm web || true');
+});
 
 test('the runners are workers and builders, and the controller runs no application', { timeout: 60_000 }, async () => {
   expect(await nodes()).toEqual([
@@ -164,38 +111,6 @@ test('routes outlive Redis, its content, the publisher and Docker on the control
     `systemctl restart docker & for try in $(seq 200); do cloudspace-redis get route:${DOMAIN}; sleep 0.05; done; wait`,
   );
   expect(new Set(seen.split('\n'))).toEqual(new Set([JSON.stringify(before, Object.keys(before ?? {}).sort())]));
-});
-
-test('a runner that was terminated and made again joins again and gets its share', { timeout: 600_000 }, async () => {
-  const runners = JSON.parse(await readFile(join(dir, 'inventory.json'), 'utf8')).all.hosts as Record<
-    string,
-    { instance_id: string }
-  >;
-  const cloud = await serve(stateDir, ['--name', NAME, '--hosts', 'none']);
-  try {
-    const id = runners['runner-2']?.instance_id ?? '';
-    const env = { ...process.env, ...cloud.env, AWS_DEFAULT_REGION: 'eu-central-1' };
-    await execa('aws', ['ec2', 'terminate-instances', '--instance-ids', id], { env });
-  } finally {
-    await cloud.close();
-  }
-  const again = await walk();
-  expect(again.code, again.stderr.slice(-2000)).toBe(0);
-  expect(await nodes()).toEqual([
-    'controller ready drain <no value>',
-    'runner-1 ready active true',
-    'runner-2 ready active true',
-  ]);
-  const hosts = await until(
-    async () => {
-      const app = JSON.parse(await on('controller', 'cloudspace-redis get app:web')) as {
-        tasks: { host: string; state: string }[];
-      };
-      return app.tasks.filter((task) => task.state === 'running').map((task) => task.host);
-    },
-    (found) => found.length === 2,
-  );
-  expect(hosts.sort()).toEqual(['runner-1', 'runner-2']);
 });
 
 test('what is removed is routed no more', { timeout: 60_000 }, async () => {

@@ -55,6 +55,15 @@ test("a route is read", function()
   )
 end)
 
+test("a redirect leads to the port that visitors reach", function()
+  equal(routes.route({ app = "hello", https_port = 31443 }).https_port, 31443)
+  for _, port in ipairs({ 443, 0, 70000, 1.5, "31443" }) do
+    equal(routes.route({ app = "hello", https_port = port }).https_port, nil)
+  end
+  equal(routes.https_url("a.example", nil, "/b?c=d"), "https://a.example/b?c=d")
+  equal(routes.https_url("a.localhost", 31443, "/"), "https://a.localhost:31443/")
+end)
+
 test("plain HTTP redirects unless the route says otherwise", function()
   equal(routes.route({ app = "hello" }).http, "redirect")
   equal(routes.route({ app = "hello", http = "something" }).http, "redirect")

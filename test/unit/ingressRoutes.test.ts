@@ -23,5 +23,5 @@ test.skipIf(lua === undefined)('routes are read and backends chosen (needs luaji
   ]);
   const lines = stdout.split('\n');
   expect(lines.filter((line) => !line.startsWith('ok '))).toEqual([]);
-  expect(lines.length).toBe(11);
+  expect(lines.length).toBe(12);
 });

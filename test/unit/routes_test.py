@@ -129,6 +129,14 @@ class Routes(unittest.TestCase):
         self.assertEqual(sum(len(keys[f"route:app{number}.example.org"]["backends"]) for number in range(100)), 1000)
 
 
+    def test_a_published_port_for_https_is_passed_on(self):
+        one = service("hello", **{"https-port": "31443"})
+        self.assertEqual(keys_of([one], [task(1, "hello")])["route:hello.example.org"]["https_port"], 31443)
+        for port in ("443", "0", "70000", "x", "-1"):
+            route = keys_of([service("hello", **{"https-port": port})])["route:hello.example.org"]
+            self.assertNotIn("https_port", route)
+
+
 class Balance(unittest.TestCase):
     def crowded(self, one, tasks, nodes=(node(1), node(2))):
         return cloudspace_balance.crowded([one], tasks, list(nodes))
@@ -137,6 +145,10 @@ class Balance(unittest.TestCase):
         both = [task(1, "hello"), task(2, "hello")]
         self.assertEqual(self.crowded(service("hello"), both), [("hello", 2, 1)])
         self.assertEqual(self.crowded(service("hello"), [task(1, "hello"), task(2, "hello", on=2)]), [])
+        # As `cloudspace deploy` makes them: kept off the manager, which leaves all runners.
+        deployed = service("hello")
+        deployed["Spec"]["TaskTemplate"] = {"Placement": {"Constraints": ["node.role==worker"]}}
+        self.assertEqual(self.crowded(deployed, both), [("hello", 2, 1)])
 
     def test_what_cannot_or_should_not_be_moved_stays(self):
         both = [task(1, "hello"), task(2, "hello")]

@@ -9,6 +9,8 @@ import time
 # Holds the number of containers to come back to, in case this program is killed half way.
 LABEL = "cloudspace.replicas"
 WAIT_SECONDS = 60
+# What every deployed application asks for. It leaves all runners to choose from.
+ANY_RUNNER = "node.role==worker"
 
 
 def crowded(services, tasks, nodes):
@@ -36,7 +38,7 @@ def crowded(services, tasks, nodes):
         if (
             "cloudspace.app" in (spec.get("Labels") or {})
             and (service.get("UpdateStatus") or {}).get("State") not in ("updating", "rollback_started")
-            and not placement.get("Constraints")
+            and set(placement.get("Constraints") or ()) <= {ANY_RUNNER}
             # All of them run: one that cannot start is not helped by being moved.
             and len(mine) == replicas
         ):

@@ -2,7 +2,7 @@
 
 The input is what Docker's API answers (GET /services, /tasks, /nodes; version 1.41). The output maps a key to its JSON text:
 
-route:<domain>     {"app", "http": "redirect"|"serve", "version", "backends": ["<address>:<port>", ...]}
+route:<domain>     {"app", "http": "redirect"|"serve", "version", "backends": ["<address>:<port>", ...]}, and "https_port" where it is not 443
 app:<app>          {"domains", "http", "version", "replicas", "update", "tasks": [{"id", "host", "container", "address", "state"}, ...]}
 conflict:<domain>  {"app": who has it, "refused": [who wants it too, ...]}
 """
@@ -45,8 +45,12 @@ def keys_of(services, tasks, nodes):
         http = "serve" if labels.get("cloudspace.http") == "serve" else "redirect"
         version = labels.get("cloudspace.version", "")
         backends = sorted({task["address"] for task in described if task["address"]})
+        route = {"app": app, "http": http, "version": version, "backends": backends}
+        https_port = labels.get("cloudspace.https-port", "")
+        if https_port.isdigit() and 0 < int(https_port) < 65536 and int(https_port) != 443:
+            route["https_port"] = int(https_port)
         for domain in domains:
-            keys[f"route:{domain}"] = _json({"app": app, "http": http, "version": version, "backends": backends})
+            keys[f"route:{domain}"] = _json(route)
         replicas = (service["Spec"].get("Mode", {}).get("Replicated") or {}).get("Replicas", len(described))
         update = (service.get("UpdateStatus") or {}).get("State", "")
         keys[f"app:{app}"] = _json(

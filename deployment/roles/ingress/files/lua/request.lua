@@ -68,7 +68,7 @@ function M.route()
   end
   var.application = route.app
   if route.http == "redirect" and var.scheme == "http" then
-    return ngx.redirect("https://" .. domain .. var.request_uri, 308)
+    return ngx.redirect(routes.https_url(domain, route.https_port, var.request_uri), 308)
   end
   if #route.backends == 0 then
     return M.answer(503)

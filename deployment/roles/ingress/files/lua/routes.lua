@@ -41,7 +41,8 @@ end
 
 --- Reads a route as the controller publishes it. Backends that are no "address:port" are left out.
 -- @param value the decoded JSON
--- @return {app, http = "redirect" | "serve", backends = {{host, port, name}, ...}}, or nil and the reason
+-- @return {app, http = "redirect" | "serve", https_port, backends = {{host, port, name}, ...}}, or nil and the reason; https_port is there where
+-- visitors reach HTTPS at another port than 443
 function M.route(value)
   if type(value) ~= "table" then
     return nil, "is no object"
@@ -53,8 +54,17 @@ function M.route(value)
   for _, text in ipairs(type(value.backends) == "table" and value.backends or {}) do
     backends[#backends + 1] = backend(text)
   end
+  local port = value.https_port
+  if type(port) ~= "number" or port < 1 or port > 65535 or port ~= math.floor(port) or port == 443 then
+    port = nil
+  end
   -- Without a word about plain HTTP the safer of the two.
-  return { app = value.app, http = value.http == "serve" and "serve" or "redirect", backends = backends }
+  return { app = value.app, http = value.http == "serve" and "serve" or "redirect", https_port = port, backends = backends }
+end
+
+--- Where a visitor of plain HTTP is sent.
+function M.https_url(domain, https_port, request_uri)
+  return "https://" .. domain .. (https_port and string.format(":%d", https_port) or "") .. request_uri
 end
 
 --- The order in which backends are tried: each gets its turn as the first; those that lately could not be reached come last.
