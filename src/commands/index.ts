@@ -184,7 +184,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         options: [
           { flags: '--port <port>', text: 'port on 127.0.0.1 (default: any free one)' },
           { flags: '--region <region>', text: 'region that it plays (default eu-central-1)' },
-          ...practiceOnly,
+          { flags: '--hosts <kind>', text: 'containers or none (default none)' },
+          ...practiceOnly.slice(1),
           latency,
           quota,
           fault,

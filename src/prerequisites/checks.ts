@@ -33,7 +33,7 @@ export interface Prerequisite {
   readonly advice?: string;
 }
 
-type Verdict = Pick<Prerequisite, 'status'> & Partial<Pick<Prerequisite, 'found' | 'fix' | 'advice'>>;
+type Verdict = Pick<Prerequisite, 'status'> & Partial<Pick<Prerequisite, 'advisory' | 'found' | 'fix' | 'advice'>>;
 
 interface Check {
   readonly id: string;
@@ -184,6 +184,34 @@ async function lookAtDebootstrap(machine: Machine): Promise<Verdict | undefined>
   return { status: 'missing', ...install(machine, DEBOOTSTRAP) };
 }
 
+/** For the usual practice with some to spare: five hosts take about 35. */
+const INOTIFY_FREE = 64;
+const INOTIFY_LIMIT = 1024;
+const INOTIFY_FILE = '/etc/sysctl.d/60-cloudspace.conf';
+
+/** Nobody is stopped by it who cannot raise it: a practice that runs already has what it needs. */
+async function lookAtInotify(machine: Machine): Promise<Verdict | undefined> {
+  const found = await machine.inotify();
+  if (!found) return undefined;
+  const text = `${Math.max(0, found.limit - found.used)} free of ${found.limit}`;
+  if (found.limit - found.used >= INOTIFY_FREE) return { status: 'ok', found: text };
+  const setting = `fs.inotify.max_user_instances=${Math.max(INOTIFY_LIMIT, found.limit * 2)}`;
+  if (!machine.root && !machine.sudo)
+    return { status: 'broken', advisory: true, found: text, advice: `Ask somebody with root rights for ${setting}.` };
+  const script = `echo ${setting} > ${INOTIFY_FILE} && sysctl -q -p ${INOTIFY_FILE}`;
+  return {
+    status: 'broken',
+    found: text,
+    fix: {
+      description: `raise the limit: ${setting}`,
+      packages: [],
+      commands: [[...(machine.root ? [] : ['sudo']), 'sh', '-c', script]],
+      startEngine: false,
+      needsRoot: true,
+    },
+  };
+}
+
 /** ssh-add(1): 0 keys are listed, 1 the agent has none, 2 no agent answers */
 async function lookAtAgent(machine: Machine): Promise<Verdict> {
   const said = await machine.run('ssh-add', '-l');
@@ -252,6 +280,14 @@ const CHECKS: readonly Check[] = [
     why: "makes the practice hosts' Debian image, because no container registry answers here",
     wanted: ({ hosts }, { platform }) => hosts === 'containers' && platform === 'linux',
     look: lookAtDebootstrap,
+  },
+  {
+    id: 'inotify',
+    title: 'inotify instances',
+    need: `${INOTIFY_FREE} free`,
+    why: 'the hosts in containers share them with this machine; without a free one no further host boots',
+    wanted: ({ hosts }, { platform }) => hosts === 'containers' && platform === 'linux',
+    look: lookAtInotify,
   },
 ];
 

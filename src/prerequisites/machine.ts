@@ -31,6 +31,8 @@ export interface Machine {
   /** Runs a program for at most ten seconds; undefined when it is not installed. Never throws. */
   run(command: string, ...args: string[]): Promise<Said | undefined>;
   engine(): Promise<EngineFacts>;
+  /** root's inotify instances, which all hosts in containers share; undefined where there is no limit */
+  inotify(): Promise<{ readonly limit: number; readonly used: number } | undefined>;
   /** can container images be pulled? */
   registryAnswers(): Promise<boolean>;
 }
@@ -81,6 +83,7 @@ export async function thisMachine(detectEngine: () => Promise<EngineFacts>): Pro
     systemd: existsSync('/run/systemd/system'),
     nodeVersion: process.versions.node,
     run,
+    inotify: async () => (await import('../practice/hosts/inotify.ts')).inotifyInstances(),
     engine: () => {
       engine ??= detectEngine();
       return engine;

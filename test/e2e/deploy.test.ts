@@ -77,6 +77,17 @@ test('the same folder again builds nothing and replaces nothing', { timeout: 120
   expect((await ask('/rows')).body).toContain('kept by a test');
 });
 
+test('a redirect leads to https where this machine has it', { timeout: 120_000 }, async () => {
+  await must('deploy', SAMPLE, '--app', APP, '--domain', DOMAIN, '--http', 'redirect');
+  const { status, headers } = await ask('/rows?a=b');
+  expect([status, headers.location]).toEqual([308, `https://${DOMAIN}:${ports()['443']}/rows?a=b`]);
+  const { hostname, port, pathname } = new URL(headers.location ?? '');
+  expect([hostname, port]).toEqual([DOMAIN, String(ports()['443'])]);
+  expect((await ask(pathname, { secure: true })).body).toContain('kept by a test');
+  await must('deploy', SAMPLE, '--app', APP, '--domain', DOMAIN, '--http', 'serve');
+  expect((await ask()).status).toBe(200);
+});
+
 test('an update fails no request', { timeout: 300_000 }, async () => {
   const before = await app();
   const client = steadily(WHOAMI);

@@ -306,6 +306,15 @@ test('the load balancer tells the truth about its targets', { timeout: 200_000 }
   expect(await answer).toMatch(/^HTTP\/1.0 200 OK/);
   socket.destroy();
 
+  // A target that is new gets no request before it is known to be healthy.
+  const [group] = more.targetGroups;
+  const targets = [...(group?.targets ?? []), { id: bastion.id, address: BASTION, port: 8000 }];
+  await settle({ ...desired, loadBalancers: [{ ...more, targetGroups: group ? [{ ...group, targets }] : [] }] });
+  const statuses = await Promise.all(Array.from({ length: 20 }, async () => (await fetch(url)).status));
+  expect(statuses).toEqual(statuses.map(() => 200));
+  expect(await eventually(15, health, ([, state]) => state === 'unhealthy')).toEqual(['healthy', 'unhealthy']);
+  await settle({ ...desired, loadBalancers: [more] });
+
   await ssh('runner', 'sudo systemctl stop web');
   expect(await eventually(15, health, ([state]) => state === 'unhealthy')).toEqual(['unhealthy']);
   const [one] = await hosts.targetHealth(GROUP);

@@ -157,6 +157,10 @@ describe('killed and started again', () => {
     expect(server.mutations().length).toBe(made);
     const gone = await on(['destroy', '--yes', '--name', name, '--state-dir', join(dir, 'state')]);
     expect(gone.code, gone.stderr + gone.stdout).toBe(0);
+    // What is built next is provisioned, unless somebody says again that it is not to be.
+    const { answers } = JSON.parse(readFileSync(join(dir, 'state', name, 'state.json'), 'utf8'));
+    expect(answers).not.toHaveProperty('provision');
+    expect(answers).toHaveProperty('publicKey');
   });
 
   it('killed in the middle of a teardown', async () => {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { driver, type Wanted } from '../../src/practice/hosts/driver.ts';
 import { EngineError, type Run } from '../../src/practice/hosts/engine.ts';
 import { ImageError } from '../../src/practice/hosts/image.ts';
+import { inotifyHint } from '../../src/practice/hosts/inotify.ts';
 import { instanceMachine } from '../../src/practice/hosts/instance.ts';
 import { inParallel, latest } from '../../src/practice/hosts/latest.ts';
 import type { Ports } from '../../src/practice/hosts/ports.ts';
@@ -109,7 +110,12 @@ function memoryPorts(): Ports {
 }
 
 const image = async () => 'image:1';
-function drive(run: Run, getImage: () => Promise<string> = image, failures: string[] = []) {
+function drive(
+  run: Run,
+  getImage: () => Promise<string> = image,
+  failures: string[] = [],
+  hint: () => Promise<string> = async () => '',
+) {
   return driver({
     engine: { command: 'docker', ok: true },
     run,
@@ -117,6 +123,7 @@ function drive(run: Run, getImage: () => Promise<string> = image, failures: stri
     ports: memoryPorts(),
     images: { get: getImage, close: async () => {} },
     onProgress: ({ text }) => failures.push(text),
+    hint,
   });
 }
 
@@ -322,4 +329,22 @@ test('parallel work is bounded and goes on past an error', async () => {
   await expect(all).rejects.toThrow('two');
   expect(most).toBe(3);
   expect(done.length).toBe(6);
+});
+
+test('a host that cannot boot because inotify instances are used up says so', async () => {
+  expect(await inotifyHint(async () => ({ limit: 128, used: 90 }))).toBe('');
+  expect(await inotifyHint(async () => undefined)).toBe('');
+  const full = async () => ({ limit: 128, used: 126 });
+  expect(await inotifyHint(full)).toMatch(/used up \(126 of 128\).*doctor --fix/);
+  const engine = fakeEngine();
+  const refusing: Run = async (args, options) => {
+    if (args[0] === 'exec') throw new EngineError('docker exec failed: not ready after waiting', '', 1);
+    return engine.run(args, options);
+  };
+  const one = drive(refusing, image, [], () => inotifyHint(full));
+  await one.reconcile(wanted(['a']), never());
+  const state = one.states.get('i-a');
+  expect(state?.state === 'failed' && state.reason).toMatch(
+    /^docker exec failed: not ready after waiting; this machine's inotify/,
+  );
 });

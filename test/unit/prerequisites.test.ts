@@ -42,6 +42,7 @@ function machine(
     nodeVersion: '20.19.0',
     run: async (...words) => says[words.join(' ')],
     engine: async () => engine,
+    inotify: async () => undefined,
     registryAnswers: async () => false,
     ...rest,
   };
@@ -73,6 +74,31 @@ it.each([
 ] as const)('on %s, %j takes the packages of %s', (platform, osRelease, want) =>
   expect(systemOf(platform, osRelease)).toBe(want),
 );
+
+describe('inotify instances, which all hosts share', () => {
+  const look = (limit: number, used: number, more: Partial<Pick<Machine, 'root' | 'sudo'>> = {}) =>
+    one('inotify', machine({ inotify: async () => ({ limit, used }), ...more }));
+
+  it('are enough for a practice, or are raised for good', async () => {
+    expect(await look(128, 40)).toMatchObject({ status: 'ok', found: '88 free of 128' });
+    const few = await look(128, 70);
+    expect(few).toMatchObject({ status: 'broken', advisory: false, found: '58 free of 128' });
+    const script =
+      'echo fs.inotify.max_user_instances=1024 > /etc/sysctl.d/60-cloudspace.conf && sysctl -q -p /etc/sysctl.d/60-cloudspace.conf';
+    expect(few?.fix?.commands).toEqual([['sh', '-c', script]]);
+    expect((await look(128, 70, { root: false }))?.fix?.commands).toEqual([['sudo', 'sh', '-c', script]]);
+    expect((await look(1024, 1000))?.fix?.description).toContain('2048');
+  });
+
+  it('stop nobody who cannot raise them, and are looked at for hosts in containers only', async () => {
+    const found = await look(128, 70, { root: false, sudo: false });
+    expect(found).toMatchObject({ status: 'broken', advisory: true });
+    expect(unmet(found ? [found] : [])).toEqual([]);
+    expect(await one('inotify', machine())).toBeUndefined();
+    const none = machine({ inotify: async () => ({ limit: 128, used: 128 }) });
+    expect(await one('inotify', none, { hosts: 'none', provision: 'ansible' })).toBeUndefined();
+  });
+});
 
 describe('what is found', () => {
   it('is all good where everything is', async () => {

@@ -137,6 +137,23 @@ class Routes(unittest.TestCase):
             self.assertNotIn("https_port", route)
 
 
+    def test_a_port_that_docker_forgot_is_still_the_containers(self):
+        tasks, ports = cloudspace_routes.with_ports([task(1, "hello"), task(2, "hello", on=2, port=32801)], {})
+        self.assertEqual(sorted(ports), ["c1", "c2"])
+        # As an agent reports a container with a health check after its manager was away.
+        again = [task(1, "hello"), task(2, "hello", on=2)]
+        again[0]["Status"] = {"State": "running", "ContainerStatus": {"ContainerID": "c1", "ExitCode": -1}, "PortStatus": {}}
+        self.assertEqual(keys_of([service("hello")], again)["route:hello.example.org"]["backends"], ["10.7.128.2:32768"])
+        filled, ports = cloudspace_routes.with_ports(again, json.loads(json.dumps(ports)))
+        route = keys_of([service("hello")], filled)["route:hello.example.org"]
+        self.assertEqual(route["backends"], ["10.7.128.1:32768", "10.7.128.2:32768"])
+        self.assertEqual(again[0]["Status"]["PortStatus"], {})
+        # Another container is another port, and what is gone is forgotten.
+        again[0]["Status"]["ContainerStatus"]["ContainerID"] = "c3"
+        filled, ports = cloudspace_routes.with_ports(again[:1], ports)
+        self.assertEqual((filled, ports), (again[:1], {}))
+
+
 class Balance(unittest.TestCase):
     def crowded(self, one, tasks, nodes=(node(1), node(2))):
         return cloudspace_balance.crowded([one], tasks, list(nodes))

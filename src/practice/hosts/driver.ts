@@ -32,6 +32,8 @@ export interface DriverOptions {
   readonly ports: Ports;
   readonly images: Images;
   readonly onProgress: (progress: Progress) => void;
+  /** what to add to the reason of a host that did not come up: a likely cause on this machine */
+  readonly hint?: () => Promise<string>;
 }
 
 export interface Wanted {
@@ -60,7 +62,7 @@ export interface Driver {
 }
 
 export function driver(options: DriverOptions): Driver {
-  const { engine, run, practice, ports } = options;
+  const { engine, run, practice, ports, hint = async () => '' } = options;
   const states = new Map<string, HostState>();
   const places = new Map<string, string>();
   const applied = new Map<string, Applied>();
@@ -160,7 +162,7 @@ export function driver(options: DriverOptions): Driver {
       } catch (error) {
         if (superseded.aborted) return;
         if (attempt >= TRIES || error instanceof ImageError) {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = `${error instanceof Error ? error.message : String(error)}${await hint()}`;
           states.set(machine.id, { state: 'failed', reason });
           options.onProgress({ key: machine.id, text: `${machine.name}: ${reason}`, status: 'failed' });
           return;

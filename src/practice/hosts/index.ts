@@ -5,6 +5,7 @@ import { driver } from './driver.ts';
 import { detectEngine, type Engine, runner } from './engine.ts';
 import { gatewayOf } from './firewall.ts';
 import { images, type Progress } from './image.ts';
+import { inotifyHint } from './inotify.ts';
 import { consoleText, instanceMachine } from './instance.ts';
 import { latest } from './latest.ts';
 import { loadBalancerMachine, readStatistics, SHOW_STAT, targetHealthOf } from './loadbalancer.ts';
@@ -52,7 +53,7 @@ export async function containerHosts(options: ContainerHostsOptions): Promise<Ho
     onProgress,
     signal: closing.signal,
   });
-  const made = driver({ engine, run, practice, ports, images: library, onProgress });
+  const made = driver({ engine, run, practice, ports, images: library, onProgress, hint: inotifyHint });
   const health = new Map<string, Map<string, TargetHealth>>();
   let desired = NOTHING;
 

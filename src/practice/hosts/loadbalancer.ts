@@ -50,6 +50,11 @@ export function loadBalancerMachine(balancer: DesiredLoadBalancer, gateway: stri
       `  cp ${CONF_FILE} ${RUNNING_CONF}`,
       '  kill -USR2 1',
       '  until now=$(pid) && [ -n "$now" ] && [ "$now" != "$before" ]; do wait_a_little; done',
+      // A new target gets nothing before its health check has passed, as on AWS; HAProxy would believe in it until it has failed.
+      `  awk '/^backend /{b=$2} /^  server /{print b"/"$2}' ${CONF_FILE} | while read -r server; do`,
+      `    awk -v server="$server" 'NR > 2 && $2"/"$4 == server {found=1} END {exit !found}' ${STATE_FILE} && continue`,
+      `    echo "set server $server health down" | nc -N -U ${SOCKET} >/dev/null`,
+      '  done',
       'fi',
     ],
   };

@@ -61,6 +61,26 @@ def keys_of(services, tasks, nodes):
     return keys
 
 
+def with_ports(tasks, known):
+    """Tasks with the published ports of their containers, and what is to be remembered: {container: ports as Docker's API has them}.
+
+    Docker (20.10) forgets the ports of a container with a health check when its manager was away for a moment: the agent then reports it as
+    running, without any. A container's ports never change, so those it had before are its ports.
+    """
+    filled, ports = [], {}
+    for task in tasks:
+        status = task.get("Status") or {}
+        container = (status.get("ContainerStatus") or {}).get("ContainerID", "")
+        own = (status.get("PortStatus") or {}).get("Ports") or []
+        if not own and container in known:
+            own = known[container]
+            task = {**task, "Status": {**status, "PortStatus": {"Ports": own}}}
+        if own and container:
+            ports[container] = own
+        filled.append(task)
+    return filled, ports
+
+
 def _describe(task, nodes_by_id, port):
     """One container: `address` is empty unless requests may go there. Swarm calls a task running once its health check, if any, has passed."""
     status = task.get("Status") or {}
