@@ -42,6 +42,11 @@ test('a row that was deleted comes back from a backup; a damaged one changes not
   expect((await services('restore', DATABASE, id)).state).toBe('succeeded');
   expect(await sql(uri, 'SELECT * FROM rows;')).toBe('1|kept');
 
+  // A copy that is taken away over SSH, as the documentation says, is the file itself.
+  const file = `/var/lib/services-api/backups/${id}.backup`;
+  const copied = await run('ssh', 'services', '--', 'sudo', 'sha256sum', file);
+  expect(copied.stdout.split(' ')[0]).toBe(sha256);
+
   await on(
     'services',
     `printf x | dd of=/var/lib/services-api/backups/${id}.backup bs=1 seek=50 conv=notrunc status=none`,
@@ -69,6 +74,7 @@ test('what is asked wrongly gets a clear answer, and nobody gets in without the 
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
     [['create', 'x', '--service', 'mysql'], /no service "mysql"/],
     [['create', 'x', '--service', 's3'], /no object store/],
+    [['create', 'x', '--service', 'postgresql', '--plan', 'huge'], /plan.*huge/],
     [['bind', 'nobody', 'web'], /no instance nobody/],
     [['restore', DATABASE, 'nothing'], /no backup "nothing"/],
   ];
@@ -80,7 +86,7 @@ test('what is asked wrongly gets a clear answer, and nobody gets in without the 
   const ask = `curl -s -o /dev/null -w '%{http_code}' --cacert /etc/cloudspace/ca.crt`;
   expect(await on('runner-1', `${ask} -H 'Authorization: Bearer wrong' https://services/v2/catalog`)).toBe('401');
   const junk = 'head -c 10000000 /dev/urandom | timeout 10 bash -c "cat >/dev/tcp/services/PORT" 2>/dev/null || true';
-  await on('runner-1', ['443', '5671'].map((port) => junk.replace('PORT', port)).join('\n'));
+  await on('runner-1', ['443', '5671', '5432', '22'].map((port) => junk.replace('PORT', port)).join('\n'));
   expect(await on('runner-1', `${ask} https://services/healthz`)).toBe('200');
 });
 

@@ -93,6 +93,24 @@ test('what runs becomes a route, and a change of it is there within a second', {
   expect(back).toBeLessThan(1000);
 });
 
+test("ten megabytes of junk on the controller's ports disturb nobody", { timeout: 180_000 }, async () => {
+  const before = await backends(2);
+  const junk = 'head -c 10000000 /dev/urandom | timeout 10 bash -c "cat >/dev/tcp/controller/PORT" 2>/dev/null || true';
+  const targets = [22, 2377, 5000, 6379, 7946];
+  await on('runner-1', targets.map((port) => junk.replace('PORT', String(port))).join('\n'));
+  expect(await backends(2)).toEqual(before);
+  expect(await nodes()).toEqual([
+    'controller ready drain <no value>',
+    'runner-1 ready active true',
+    'runner-2 ready active true',
+  ]);
+  const catalog = 'curl -s --fail --cacert /etc/cloudspace/ca.crt --cert /etc/cloudspace/tls/host.crt';
+  const asked = `${catalog} --key /etc/cloudspace/tls/host.key https://controller:5000/v2/_catalog`;
+  expect(JSON.parse(await on('runner-1', asked)).repositories).toContain('cloudspace/base');
+  const restarts = 'systemctl show -p NRestarts --value docker docker-registry redis-server ssh';
+  expect(await on('controller', `${restarts} | sort -u | xargs`)).toBe('0');
+});
+
 test('routes outlive Redis, its content, the publisher and Docker on the controller', {
   timeout: 180_000,
 }, async () => {
