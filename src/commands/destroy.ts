@@ -134,7 +134,11 @@ async function takeDown(work: Work, first: readonly Doomed[]): Promise<Outcome> 
       for (const step of Object.keys(state.steps)) if (step.startsWith(`${chapter}/`)) delete state.steps[step];
     }
     for (const play of list.plays) if (later(list.chapterOf(play.key))) delete state.plays[play.key];
-    if (to === undefined) state.hostKeys = {};
+    if (to === undefined) {
+      state.hostKeys = {};
+      // Said of the hosts that were there; what is built next is provisioned unless that is said again.
+      delete state.answers.provision;
+    }
   });
   const readOurs = async (): Promise<string[]> =>
     (await readVpcs(session.aws, newScope(session.name))).flatMap(({ VpcId }) => VpcId ?? []);
