@@ -66,6 +66,9 @@ export interface Options {
   dryRun?: boolean;
   fix?: boolean;
   list?: boolean;
+  repair?: boolean;
+  byHand?: string;
+  refresh?: boolean;
   yes?: boolean;
   json?: boolean;
 }
@@ -152,6 +155,8 @@ const fault: OptionSpec = {
 const walking: readonly OptionSpec[] = [
   { flags: '--until <chapter>', text: 'stop after this chapter' },
   { flags: '--yes', text: 'unattended: take every default, ask nothing' },
+  { flags: '--repair', text: 'put back what somebody changed or removed by hand' },
+  { flags: '--by-hand <steps>', text: 'chapter/step, several with commas: you make it, it is found and taken over' },
   { flags: '--dry-run', text: 'show what would be done, change nothing' },
 ];
 
@@ -167,6 +172,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       'cloudspace start --name hackathon-07 --region eu-central-1',
       'cloudspace start --yes --until bastion',
+      'cloudspace start --by-hand vpc/network,vpc/subnets',
       'cloudspace start --dry-run',
     ],
     load: () => import('./start.ts'),
@@ -210,9 +216,14 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'status',
-    summary: 'where you are, what is there, what it costs; asks no cloud',
-    options: common,
-    examples: ['cloudspace status', 'cloudspace status --json'],
+    summary: 'where you are, what is there, what it costs; asks no cloud without --refresh',
+    options: [
+      { flags: '--refresh', text: 'look in the account: what was changed or removed by hand' },
+      ...cloud,
+      ...practiceOnly,
+      ...common,
+    ],
+    examples: ['cloudspace status', 'cloudspace status --refresh', 'cloudspace status --json'],
     load: () => import('./status.ts'),
   },
   {

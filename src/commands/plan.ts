@@ -1,7 +1,8 @@
 import { makePlan, type Plan } from '../engine/plan.ts';
 import { CHAPTERS } from '../engine/types.ts';
-import { walk } from '../steps/index.ts';
+import { type Walk, walk } from '../steps/index.ts';
 import { type Answers, checkFlags, collectAnswers } from './answers.ts';
+import { driftText } from './driftText.ts';
 import type { Context } from './index.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { openSession, type Session } from './session.ts';
@@ -14,8 +15,22 @@ export async function run(context: Context): Promise<number> {
 }
 
 /** The whole dry run: the list that the walkthrough walks, with clients that refuse every mutation. Writes nothing, asks nothing but the name. */
-export async function plan(context: Context, how: { practice: boolean; settings?: PracticeSettings }): Promise<number> {
-  const session = await openSession(context, { ...how, command: 'plan', look: true });
+export function plan(context: Context, how: { practice: boolean; settings?: PracticeSettings }): Promise<number> {
+  return planned(context, { ...how, command: 'plan' }, async (session, answers, list, result) => {
+    const plays = list.plays.map((play) => play.key);
+    if (context.options.json) context.print(`${JSON.stringify(document(session, answers, result, plays), null, 2)}\n`);
+    else context.print(text(session, answers, result, plays.length));
+    return 0;
+  });
+}
+
+/** Compares the whole description with what is there, and gives that to `use` while the session is open. */
+export async function planned<T>(
+  context: Context,
+  how: { practice: boolean; settings?: PracticeSettings; command: string },
+  use: (session: Session, answers: Answers, list: Walk, plan: Plan) => Promise<T>,
+): Promise<T> {
+  const session = await openSession(context, { ...how, look: true });
   try {
     const answers = await collectAnswers(context, session, { dryRun: true });
     const list = walk(answers.config);
@@ -25,22 +40,9 @@ export async function plan(context: Context, how: { practice: boolean; settings?
       region: session.region,
       resources: list.resources,
       chapterOf: list.chapterOf,
+      entries: session.state?.resources,
     });
-    if (context.options.json)
-      context.print(
-        `${JSON.stringify(
-          document(
-            session,
-            answers,
-            result,
-            list.plays.map((play) => play.key),
-          ),
-          null,
-          2,
-        )}\n`,
-      );
-    else context.print(text(session, answers, result, list.plays.length));
-    return 0;
+    return await use(session, answers, list, result);
   } finally {
     await session.close();
   }
@@ -57,6 +59,7 @@ function document(session: Session, answers: Answers, plan: Plan, plays: readonl
     resources: plan.resources,
     plays: plays.map((key) => ({ key, action: session.state?.plays[key]?.status === 'done' ? 'keep' : 'run' })),
     extra: plan.extra,
+    drift: plan.drift,
     usdPerHour: Number(plan.usdPerHour.toFixed(4)),
     seconds: plan.seconds,
     notes: [...answers.notes, ...UNCHECKED],
@@ -78,9 +81,11 @@ function text(session: Session, answers: Answers, plan: Plan, plays: number): st
     const mine = plan.resources.filter((resource) => resource.chapter === chapter);
     if (mine.length === 0) continue;
     lines.push('', chapter);
-    for (const { key, label, action, id, differences } of mine) {
+    for (const { key, label, action, id, differences, adopted } of mine) {
       const what =
-        action === 'change' ? `${differences.map(({ attribute }) => attribute).join(', ')} of ${id}` : (id ?? '');
+        action === 'change'
+          ? `${differences.map(({ attribute }) => attribute).join(', ')} of ${id}`
+          : `${id ?? ''}${adopted ? ' (adopted)' : ''}`;
       lines.push(`  ${sign[action]} ${key.padEnd(34)} ${label.padEnd(28)} ${what}`.trimEnd());
     }
   }
@@ -89,6 +94,7 @@ function text(session: Session, answers: Answers, plan: Plan, plays: number): st
     '',
     `${count('create')} to create, ${count('change')} to change, ${count('keep')} to keep; ${plays} Ansible plays.`,
   );
+  if (plan.drift.length > 0) lines.push('', ...driftText(plan.drift), '`--repair` puts it back.');
   if (plan.extra.length > 0)
     lines.push(
       '',

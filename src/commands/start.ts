@@ -6,6 +6,7 @@ import { walk } from '../steps/index.ts';
 import { errorEvent } from '../ui/errorText.ts';
 import { checkFlags, collectAnswers } from './answers.ts';
 import { provideDatabase } from './applicationDatabase.ts';
+import { byHandSteps, keysByHand } from './byHand.ts';
 import { checkChapterDone, checkEverything } from './chapterChecks.ts';
 import { chapterOrder } from './chapterOrder.ts';
 import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
@@ -15,6 +16,7 @@ import { lastAct } from './lastAct.ts';
 import { explain, offerProfile, roleChooser, settled } from './login.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { provisioner } from './provision.ts';
+import { faceDrift } from './repair.ts';
 import { deploymentDir, openSession, type Session } from './session.ts';
 import { walkthrough } from './walkthrough.ts';
 
@@ -57,6 +59,7 @@ export async function start(
     if (until === 'login') return 0;
 
     const list = walk(config);
+    const byHand = byHandSteps(options.byHand, list);
     const order = chapterOrder((event) => ui.notify(event), list.chapterOf);
     // A machine gets events as they happen; who reads along is asked before anything of a chapter begins.
     const show = interactive || options.json ? (event: Event) => ui.notify(event) : order.notify;
@@ -77,6 +80,8 @@ export async function start(
       pace: session.pace,
       durations: how.practice ? 1 / session.settings.speed : 1,
       secrets: (names) => generateSecrets(session, names),
+      // Nobody is there to ask: what fails while it is made is made anew once, and what is made by hand has to be there.
+      ...(interactive ? {} : { replacements: 1, byHand: keysByHand(byHand, list) }),
       ...(answers.provision === 'ansible' ? { play: (play) => provision(play) } : {}),
     });
     const deployment = await deploymentDir(options, answers.saved.deployment);
@@ -115,6 +120,8 @@ export async function start(
       signal,
       ...(withoutHosts === undefined ? {} : { withoutHosts }),
     });
+    const again = how.practice ? 'cloudspace practice' : `cloudspace start --name ${name}`;
+    await faceDrift({ run, walk: list, journal, ui, signal, interactive, repair: options.repair === true });
     const outcome = await walkthrough({
       config,
       walk: list,
@@ -129,13 +136,15 @@ export async function start(
         untouched || (withoutHosts !== undefined && !interactive) || (await checkChapterDone(checked(), chapter, ui)),
       homework: (chapter) => askHomework({ ui, dir, name }, chapter),
       open: order.open,
+      region,
+      resume: interactive ? again : `${again} --yes`,
+      byHand,
     });
     await writeEndpoints(dir, endpoints());
-    const again = how.practice ? 'cloudspace practice' : 'cloudspace start';
     if (outcome === 'saved') {
       ui.notify({
         type: 'summary',
-        text: `Saved. \`${again}${how.practice ? '' : ` --name ${name}`}\` goes on here; \`cloudspace destroy\` takes everything down.`,
+        text: `Saved. \`${again}\` goes on here; \`cloudspace destroy\` takes everything down.`,
       });
       return 0;
     }

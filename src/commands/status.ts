@@ -1,14 +1,16 @@
 import type { State } from '../engine/journal.ts';
-import { CHAPTERS } from '../engine/types.ts';
+import { CHAPTERS, type DriftItem } from '../engine/types.ts';
+import { driftText } from './driftText.ts';
 import { readHosts } from './hostsFile.ts';
 import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 
 const HOURS_A_MONTH = 730;
 
-/** `cloudspace status`: from the journal alone, no cloud call. */
+/** `cloudspace status`: from the journal alone, no cloud call; with `--refresh` also what was changed or removed by hand. */
 export async function run(context: Context): Promise<number> {
   const { state, dir, name } = await locateExisting(context);
+  const drift = context.options.refresh ? await lookForDrift(context, state) : undefined;
   const hosts = await readHosts(dir);
   const document = {
     name,
@@ -23,7 +25,9 @@ export async function run(context: Context): Promise<number> {
       chapter: entry.chapter,
       id: entry.out?.id ?? null,
       status: entry.status,
+      ...(entry.adopted ? { adopted: true } : {}),
     })),
+    ...(drift ? { drift } : {}),
     plays: Object.entries(state.plays).map(([key, play]) => ({ key, status: play.status, at: play.at })),
     hosts: hosts.map(({ name: host, groups, privateIp, publicIp }) => ({
       name: host,
@@ -36,6 +40,15 @@ export async function run(context: Context): Promise<number> {
   if (context.options.json) context.print(`${JSON.stringify(document, null, 2)}\n`);
   else context.print(text(document, state));
   return 0;
+}
+
+async function lookForDrift(context: Context, state: State): Promise<readonly DriftItem[]> {
+  const { planned } = await import('./plan.ts');
+  return planned(
+    context,
+    { practice: state.practice, command: 'status' },
+    async (_session, _answers, _list, plan) => plan.drift,
+  );
 }
 
 function costOf(state: State): number {
@@ -51,7 +64,8 @@ function text(
     region: string;
     practice: boolean;
     chapters: readonly { id: string; status: string }[];
-    resources: readonly { key: string; chapter: string; id: string | null; status: string }[];
+    resources: readonly { key: string; chapter: string; id: string | null; status: string; adopted?: boolean }[];
+    drift?: readonly DriftItem[];
     hosts: readonly { name: string; privateIp: string; publicIp: string | null }[];
     usdPerHour: number;
   },
@@ -74,6 +88,18 @@ function text(
       ...unsettled.map((resource) =>
         `  ${resource.key.padEnd(30)} ${resource.status.padEnd(9)} ${resource.id ?? ''}`.trimEnd(),
       ),
+    );
+  const adopted = document.resources.filter((resource) => resource.adopted);
+  if (adopted.length > 0)
+    lines.push(
+      '',
+      'Made by you',
+      ...adopted.map(({ key, id }) => `  ${key.padEnd(30)} adopted   ${id ?? ''}`.trimEnd()),
+    );
+  if (document.drift)
+    lines.push(
+      '',
+      ...(document.drift.length > 0 ? driftText(document.drift) : ['Nothing was changed or removed by hand.']),
     );
   if (document.hosts.length > 0)
     lines.push(

@@ -1,13 +1,12 @@
 import type { Run } from '../engine/apply.ts';
-import { fromOutputs, resolveProps } from '../engine/graph.ts';
 import type { Journal } from '../engine/journal.ts';
-import { equalCommand, summarize, usdPerHour } from '../engine/render.ts';
-import { tagsFor } from '../engine/tags.ts';
-import type { Action, ChapterId, Event, Output, Resource, Ui } from '../engine/types.ts';
+import { type Action, type ChapterId, CloudspaceError, type Event, type Ui } from '../engine/types.ts';
 import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
 import type { Walk } from '../steps/index.ts';
-import { errorEvent } from '../ui/errorText.ts';
+import { doItYourself } from './byHand.ts';
+import { failureEvent, lacking, resourcesOf, withResume } from './failure.ts';
+import { stepEvent } from './stepEvent.ts';
 
 type WalkChapter = Walk['chapters'][number];
 type WalkStep = WalkChapter['steps'][number];
@@ -29,6 +28,11 @@ export interface WalkthroughOptions {
   readonly homework: (chapter: ChapterId) => Promise<void>;
   /** lets a chapter's events through (unattended) */
   readonly open: (chapter: ChapterId) => void;
+  readonly region: string;
+  /** the command that goes on where this run stops */
+  readonly resume: string;
+  /** steps ("chapter/step") that the person said to do by hand: that choice is the default there */
+  readonly byHand: ReadonlySet<string>;
 }
 
 /** How the walk ended: through, through with something that a check found broken, or left by the person with everything saved. */
@@ -68,31 +72,54 @@ async function unattended(options: WalkthroughOptions, chapters: readonly WalkCh
     }
   }
   await everything.catch(() => {});
-  if (failure !== undefined) throw failure;
-  if (run.settling() > 0)
+  if (failure === undefined && run.settling() > 0)
     ui.notify({ type: 'info', text: 'Everything is made. Waiting for what is still on its way.' });
-  await run.settled();
-  return good ? 'done' : 'broken';
+  await run.settled().catch((error: unknown) => {
+    options.signal.throwIfAborted();
+    failure ??= error;
+  });
+  if (failure === undefined) return good ? 'done' : 'broken';
+  for (const item of stepsOf(chapters)) {
+    const error = await failureOf(options, item.step);
+    if (error !== undefined) ui.notify(failureEvent(options, item.one, item.step, error));
+  }
+  throw withResume(failure, options.resume);
 }
 
-const RETRY = {
-  value: 'retry',
-  name: 'Try again',
-  description: 'What is done stays; only what failed or waited is tried again.',
-};
+/** Why a step failed by itself; undefined when it did not, or only waited for another one. */
+async function failureOf({ run }: WalkthroughOptions, step: WalkStep): Promise<unknown> {
+  const own = resourcesOf(step.actions)
+    .map(({ key }) => run.failures().get(key))
+    .find((error) => error !== undefined);
+  if (own !== undefined) return own;
+  return run.do(step.actions).then(
+    () => undefined,
+    (error: unknown) => (error instanceof CloudspaceError && error.code === 'Blocked' ? undefined : error),
+  );
+}
+
 const QUIT = {
   value: 'quit',
   name: 'Save and quit',
   description: 'Everything is saved; the same command goes on here.',
 };
 
-type Choice = 'do' | 'details' | 'skip' | 'back' | 'quit' | 'retry';
+type Choice = 'do' | 'byhand' | 'details' | 'skip' | 'back' | 'quit';
+
+interface Item {
+  readonly one: WalkChapter;
+  readonly step: WalkStep;
+  readonly index: number;
+}
+
+const stepsOf = (chapters: readonly WalkChapter[]): Item[] =>
+  chapters.flatMap((one) => one.steps.map((step, index) => ({ one, step, index })));
 
 async function interactive(options: WalkthroughOptions, chapters: readonly WalkChapter[]): Promise<Outcome> {
-  const { run, ui, journal } = options;
-  const all = chapters.flatMap((one) => one.steps.map((step, index) => ({ one, step, index })));
-  const isDone = ({ one, step }: (typeof all)[number]): boolean =>
-    journal.state.steps[`${one.chapter.id}/${step.step.id}`] === 'done' && missing(step, run, journal).length === 0;
+  const { run, ui, journal, signal } = options;
+  const all = stepsOf(chapters);
+  const isDone = ({ one, step }: Item): boolean =>
+    journal.state.steps[`${one.chapter.id}/${step.step.id}`] === 'done' && lacking(step, run, journal).length === 0;
   let position = all.findIndex((item) => !isDone(item));
   if (position === -1) position = all.length;
   // What was under way when the last run stopped goes on settling behind the first question.
@@ -100,9 +127,13 @@ async function interactive(options: WalkthroughOptions, chapters: readonly WalkC
   for (const one of new Set(before.map((item) => item.one)))
     if (all.filter((item) => item.one === one).every((item) => before.includes(item)))
       chapterEvent(options, one, 'done');
-  await run.do(before.flatMap(({ step }) => step.actions.filter((action) => 'resource' in action)));
+  await run.begin(before.flatMap(({ step }) => step.actions.filter((action) => 'resource' in action))).catch(() => {
+    signal.throwIfAborted(); // what failed is told before the next question
+  });
+  const told = new Set<unknown>();
 
   while (position < all.length) {
+    if ((await tellBackgroundFailures(options, all, told)) === 'quit') return 'saved';
     const item = all[position];
     if (!item) break;
     const { one, step, index } = item;
@@ -113,7 +144,7 @@ async function interactive(options: WalkthroughOptions, chapters: readonly WalkC
       });
       if (index === 0) ui.notify({ type: 'info', text: await guideSection(one.chapter.guide, one.chapter.title) });
     }
-    const outcome = await offer(options, one, step, index, position > 0);
+    const outcome = await offer(options, item, position > 0, told);
     if (outcome === 'quit') return 'saved';
     if (outcome === 'back') {
       position--;
@@ -129,29 +160,119 @@ async function interactive(options: WalkthroughOptions, chapters: readonly WalkC
   }
   if (run.settling() > 0)
     ui.notify({ type: 'info', text: 'Every step is through. Waiting for what is still on its way.' });
-  await run.settled();
-  return 'done';
+  for (;;) {
+    const through = await run.settled().then(
+      () => true,
+      () => false,
+    );
+    signal.throwIfAborted();
+    if (through) return 'done';
+    const untold = [...run.failures().values()].some((error) => !told.has(error));
+    if (!untold) return 'broken';
+    if ((await tellBackgroundFailures(options, all, told)) === 'quit') return 'saved';
+  }
+}
+
+/** What failed behind the reader's back is told, and asked about, before the next question. */
+async function tellBackgroundFailures(
+  options: WalkthroughOptions,
+  all: readonly Item[],
+  told: Set<unknown>,
+): Promise<'on' | 'quit'> {
+  const { run, journal } = options;
+  for (const item of all) {
+    const keys = resourcesOf(item.step.actions).map(({ key }) => key);
+    for (;;) {
+      const error = keys.map((key) => run.failures().get(key)).find((one) => one !== undefined && !told.has(one));
+      if (error === undefined) break;
+      told.add(error);
+      const choice = await faceFailure(options, item, error);
+      if (choice === 'quit') return 'quit';
+      if (choice === 'retry') {
+        // What fails again at once is told in the next round.
+        await run.retry();
+        await run.begin(item.step.actions).catch(() => options.signal.throwIfAborted());
+        continue;
+      }
+      await journal.update((state) => {
+        state.steps[`${item.one.chapter.id}/${item.step.step.id}`] = 'skipped';
+      });
+      break;
+    }
+  }
+  return 'on';
+}
+
+/** Tells what failed and asks what to do; undoes the step here when that is chosen. */
+async function faceFailure(
+  options: WalkthroughOptions,
+  { one, step }: Item,
+  error: unknown,
+): Promise<'retry' | 'skip' | 'undone' | 'quit'> {
+  const { ui, run, signal } = options;
+  for (let again = error; ; ) {
+    const event = failureEvent(options, one, step, again);
+    ui.notify(event);
+    const names = {
+      retry: { name: 'Try again', description: 'What is done stays; what is half made is replaced.' },
+      skip: {
+        name: 'Skip',
+        description:
+          event.blocks.length === 0
+            ? 'No later step needs it.'
+            : `Go on without it; ${event.blocks.length} later steps will wait for it.`,
+      },
+      undo: { name: 'Undo this step', description: 'Delete exactly what this step made, in reverse.' },
+      quit: QUIT,
+    };
+    const choice = await ui.ask({
+      kind: 'select',
+      id: 'failure',
+      message: `${step.step.title}: what now?`,
+      default: 'retry',
+      choices: event.choices.map((value) => ({ value, ...names[value] })),
+    });
+    if (choice !== 'undo') return choice as 'retry' | 'skip' | 'quit';
+    const left = await run.undo(resourcesOf(step.actions).map(({ key }) => key));
+    signal.throwIfAborted();
+    if (left.length === 0) return 'undone';
+    again = new CloudspaceError(
+      `${left.length} of what this step made could not be deleted: ${left.map(({ kind, id, reason }) => `${kind.label} ${id} (${reason})`).join(', ')}`,
+      { code: 'Leftovers', hint: 'mend the cause and undo it again' },
+    );
+  }
 }
 
 /** Shows one step, asks, and does it. */
 async function offer(
   options: WalkthroughOptions,
-  one: WalkChapter,
-  step: WalkStep,
-  index: number,
+  item: Item,
   canGoBack: boolean,
+  told: Set<unknown>,
 ): Promise<'done' | 'skip' | 'back' | 'quit'> {
   const { run, ui, signal } = options;
-  const event = await stepEvent(options, one, step, index);
-  ui.notify(event);
-  let failed = false;
+  const { one, step, index } = item;
+  const keys = resourcesOf(step.actions).map(({ key }) => key);
   for (;;) {
-    const todo = event.makes.some((item) => item.action !== 'keep');
-    const choice = await choose(ui, { title: step.step.title, todo, failed, canGoBack });
-    if (choice === 'details') ui.notify({ ...event, details: true });
-    else if (choice === 'do' || choice === 'retry') {
+    const event = await stepEvent(options, one, step, index);
+    ui.notify(event);
+    let choice = await choose(options, item, event, canGoBack);
+    while (choice === 'details') {
+      ui.notify({ ...event, details: true });
+      choice = await choose(options, item, event, canGoBack);
+    }
+    if (choice === 'byhand') {
+      const outcome = await doItYourself(options, one, step);
+      if (outcome === 'quit') return 'quit';
+      if (outcome === 'back') continue;
+      choice = 'do';
+    }
+    if (choice !== 'do') return choice;
+    // What is listed as missing or changed has been seen, and agreed to.
+    run.accept(keys);
+    for (let retry = keys.some((key) => run.failures().has(key)); ; retry = true) {
       try {
-        if (choice === 'retry') await run.retry();
+        if (retry) await run.retry();
         const later = await run.begin(step.actions);
         if (later.length > 0)
           ui.notify({
@@ -161,113 +282,52 @@ async function offer(
         return 'done';
       } catch (error) {
         signal.throwIfAborted();
-        ui.notify(errorEvent(error));
-        failed = true;
+        for (const key of keys) told.add(run.failures().get(key));
+        const outcome = await faceFailure(options, item, error);
+        if (outcome === 'quit' || outcome === 'skip') return outcome;
+        if (outcome === 'undone') break;
       }
-    } else return choice;
+    }
   }
 }
 
 async function choose(
-  ui: Ui,
-  state: { title: string; todo: boolean; failed: boolean; canGoBack: boolean },
+  { ui, byHand }: WalkthroughOptions,
+  { one, step }: Item,
+  { makes }: Extract<Event, { type: 'step' }>,
+  canGoBack: boolean,
 ): Promise<Choice> {
-  const first = state.failed
-    ? RETRY
-    : {
-        value: 'do',
-        name: state.todo ? 'Do it' : 'Go on',
-        description: state.todo ? 'Make what is listed above.' : 'All of this is there already.',
-      };
+  const { title, id } = step.step;
+  const todo = makes.some((item) => item.action !== 'keep');
+  const makesSomething = makes.some((item) => item.action === 'create');
+  const preset = makesSomething && byHand.has(`${one.chapter.id}/${id}`);
   return (await ui.ask({
     kind: 'select',
     id: 'step',
     flag: '--yes',
-    message: state.failed
-      ? `${state.title}: what now?`
-      : state.todo
-        ? `${state.title}: do this step?`
-        : `${state.title}: done already. Go on?`,
-    default: first.value,
+    message: todo ? `${title}: do this step?` : `${title}: done already. Go on?`,
+    default: preset ? 'byhand' : 'do',
     choices: [
-      first,
+      {
+        value: 'do',
+        name: todo ? 'Do it' : 'Go on',
+        description: todo ? 'Make what is listed above.' : 'All of this is there already.',
+      },
+      ...(makesSomething
+        ? [
+            {
+              value: 'byhand',
+              name: 'I do it myself',
+              description: 'In the console, with aws or Terraform; the walk goes on with what you made.',
+            },
+          ]
+        : []),
       { value: 'details', name: 'Show details', description: 'All equal aws commands, whole.' },
       { value: 'skip', name: 'Skip', description: 'Leave it out for now; steps that need it will say so.' },
-      ...(state.canGoBack ? [{ value: 'back', name: 'Back', description: 'To the step before.' }] : []),
+      ...(canGoBack ? [{ value: 'back', name: 'Back', description: 'To the step before.' }] : []),
       QUIT,
     ],
   })) as Choice;
-}
-
-async function stepEvent(
-  { config, walk, run, journal }: WalkthroughOptions,
-  one: WalkChapter,
-  step: WalkStep,
-  index: number,
-): Promise<Extract<Event, { type: 'step' }>> {
-  const resources = step.actions.flatMap((action) => ('resource' in action ? [action.resource] : []));
-  return {
-    type: 'step',
-    chapter: one.chapter.id,
-    step: step.step.id,
-    title: step.step.title,
-    index: index + 1,
-    of: one.steps.length,
-    guide: await guideSection(one.chapter.guide, step.step.guide),
-    makes: step.actions.flatMap(
-      (action): { key: string; label: string; summary: string; action: 'create' | 'keep' | 'change' | 'run' }[] => {
-        if ('resource' in action) {
-          const { key, kind } = action.resource;
-          return [
-            {
-              key,
-              label: kind.label,
-              summary: summarize(action.resource),
-              action: actionOf(action.resource, run.outputs),
-            },
-          ];
-        }
-        if ('play' in action)
-          return [
-            {
-              key: action.play.key,
-              label: 'Ansible',
-              summary: action.play.hosts.join(', '),
-              action: journal.state.plays[action.play.key]?.status === 'done' ? 'keep' : 'run',
-            },
-          ];
-        return [];
-      },
-    ),
-    usdPerHour: usdPerHour(resources, config.region),
-    commands: commandsOf(resources, config, walk, run.outputs),
-  };
-}
-
-function commandsOf(
-  resources: readonly Resource[],
-  config: Config,
-  walk: Walk,
-  outputs: ReadonlyMap<string, Output>,
-): string[] {
-  return resources.map((resource) =>
-    equalCommand(resource, outputs, tagsFor(config.name, resource.key, walk.chapterOf(resource.key))),
-  );
-}
-
-function actionOf({ key, kind, props }: Resource, outputs: ReadonlyMap<string, Output>): 'create' | 'keep' | 'change' {
-  const out = outputs.get(key);
-  if (!out) return 'create';
-  const resolved = resolveProps(props, fromOutputs(outputs));
-  return kind.update && resolved && (kind.drift?.(resolved, out) ?? []).length > 0 ? 'change' : 'keep';
-}
-
-function missing(step: WalkStep, run: Run, journal: Journal): string[] {
-  return step.actions.flatMap((action) => {
-    if ('resource' in action) return run.outputs.has(action.resource.key) ? [] : [action.resource.key];
-    if ('play' in action) return journal.state.plays[action.play.key]?.status === 'done' ? [] : [action.play.key];
-    return [];
-  });
 }
 
 async function endChapter(options: WalkthroughOptions, one: WalkChapter): Promise<void> {

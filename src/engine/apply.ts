@@ -1,17 +1,18 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { limiter } from '../system/limit.ts';
-import { listAll, match, statusOf } from './discover.ts';
+import { findCandidates, type Judged, theOnly } from './byHand.ts';
+import { destroy, findDoomed, type Leftover } from './destroy.ts';
+import { adoptedKeys, listAll, match, statusOf } from './discover.ts';
+import { type Drift, driftError } from './drift.ts';
 import { fromOutputs, kindsOf, refsOf, resolveProps } from './graph.ts';
-import type { Entry, Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
+import { createMaker } from './make.ts';
 import { createPoller } from './poll.ts';
-import { priceOf } from './render.ts';
-import { tagsFor } from './tags.ts';
+import { takeStock } from './stock.ts';
+import { adoptionTags } from './tags.ts';
 import {
   type Action,
   type AnyKind,
   CloudspaceError,
-  type CreateContext,
   type Event,
   type Output,
   type Play,
@@ -35,6 +36,10 @@ export interface RunOptions {
   readonly pace: number;
   /** scales the typical durations that are shown: practice is faster than AWS; default 1 */
   readonly durations?: number;
+  /** how many times something that failed while it was made (a NAT gateway, an instance) is replaced without asking; default 0 */
+  readonly replacements?: number;
+  /** keys of what a person makes: taken over when the one thing that fits is there, never made */
+  readonly byHand?: ReadonlySet<string>;
   /** runs an Ansible play; undefined: plays are skipped, and say so */
   readonly play?: (play: Play) => Promise<void>;
   /** generates the named secrets that are missing */
@@ -44,6 +49,17 @@ export interface RunOptions {
 export interface Run {
   /** what is there, by key */
   readonly outputs: ReadonlyMap<string, Output>;
+  /** keys of what a person made */
+  readonly adopted: ReadonlySet<string>;
+  /** what somebody changed or removed by hand, as it was when the run began; nothing is done about it before `repair` or `accept` */
+  readonly drift: readonly Drift[];
+  /**
+   * Puts the drift of these keys back: strays are deleted, tags put on, attributes restored, what is missing made anew with what hung on it.
+   * Throws the first failure after everything else was put back.
+   */
+  repair(keys: readonly string[]): Promise<void>;
+  /** lets the drift of these keys be mended when their step is done: the person has seen it */
+  accept(keys: readonly string[]): void;
   /**
    * Does what is not done yet. Resolves when all of it exists and the plays are through; slow settling goes on behind. Throws the first
    * failure, after everything that does not depend on it was done. Asked again it waits for the same outcome.
@@ -54,8 +70,18 @@ export interface Run {
    * Gives their keys.
    */
   begin(actions: readonly Action[]): Promise<string[]>;
-  /** Begins again what failed; `do` then waits for the new outcome. */
+  /** Begins again what failed; `do` then waits for the new outcome. What was left half made is replaced. */
   retry(): Promise<void>;
+  /** what has failed by itself and was not tried again since, by key; what only waited for it is left out */
+  failures(): ReadonlyMap<string, unknown>;
+  /** Deletes what is there of these keys, in reverse, and lets go of what is adopted. Gives what could not be deleted. */
+  undo(keys: readonly string[]): Promise<Leftover[]>;
+  /** what a person may have made for this resource; undefined: what it refers to is not there yet */
+  candidates(resource: Resource): Promise<Judged[] | undefined>;
+  /** takes over what a person made: tags it, and goes on with it */
+  take(resource: Resource, out: Output, named: boolean): Promise<void>;
+  /** looks again which of these are there: connections are found by what they connect */
+  look(keys: readonly string[]): Promise<void>;
   /** resolves when nothing settles any more; throws what failed there */
   settled(): Promise<void>;
   /** how many resources are still settling */
@@ -73,28 +99,27 @@ interface Node {
 /** Typical seconds from which on something counts as slow: nobody should sit through it. */
 const SLOW = 60;
 
-/** How long an intent whose outcome is unknown is looked for before the request is sent again (with the same token). EC2's listings usually catch up within seconds. */
-const UNKNOWN_OUTCOME_LOOKS = 5;
-
 /**
  * Discovers what is there and gives the run that adds what is missing. Order is the graph: each resource waits for what it refers to and
  * for nothing else. Before each mutation its intent is on disk, after it its outcome.
  */
 export async function startRun(options: RunOptions): Promise<Run> {
   const { cloud, name, resources, journal, notify, signal } = options;
-  const outputs = await discoverSettlingIntents(options);
+  const stock = await takeStock(options);
+  const { outputs, adopted } = stock;
   const poller = createPoller(cloud, name, options.pace, signal);
   const mutate = limiter(options.concurrency ?? 10);
+  const make = createMaker(options, stock, poller, mutate);
+  const { report } = make;
   const nodes = new Map<string, Node>();
   const plays = new Map<string, Promise<void>>();
   const byKey = new Map(resources.map((resource) => [resource.key, resource]));
+  /** drift that nobody has allowed to be mended yet */
+  const held = new Map(stock.drift.map((drift) => [drift.key, drift]));
+  const accepted = new Set<string>();
+  const failed = new Map<string, unknown>();
+  const replaced = new Map<string, number>();
   let unsettled = 0;
-  await adopt(journal, resources, outputs, options.chapterOf);
-
-  const batches = new Map<
-    string,
-    { resources: { resource: Resource; props: Record<string, unknown> }[]; made: Promise<Map<string, Output>> }
-  >();
 
   async function awaitRefs(of: Pick<Resource, 'key' | 'props' | 'after'>, park: () => void): Promise<void> {
     await Promise.all(refsOf(of).map((ref) => awaitRef(of.key, ref, park)));
@@ -126,16 +151,20 @@ export async function startRun(options: RunOptions): Promise<Run> {
   }
 
   function begin(resource: Resource): Node {
+    const { key, kind } = resource;
     let park = (): void => {};
     const parked = new Promise<'parked'>((resolve) => {
       park = () => resolve('parked');
     });
+    failed.delete(key);
     const created = exist(resource, park);
-    const ready = created.then((out) => settle(resource, out));
+    const ready = created.then((out) => settle(resource, out, node));
     created.catch(() => {});
-    ready.catch(() => {});
-    const node = { kind: resource.kind, created, ready, parked };
-    nodes.set(resource.key, node);
+    const node: Node = { kind, created, ready, parked };
+    ready.catch((error) => {
+      if (nodes.get(key) === node && !isBlocked(error)) failed.set(key, error);
+    });
+    nodes.set(key, node);
     return node;
   }
 
@@ -144,103 +173,42 @@ export async function startRun(options: RunOptions): Promise<Run> {
     await null; // so that everything asked for in one call is known before references are followed
     await awaitRefs(resource, park);
     signal.throwIfAborted();
-    const props = resolveProps(resource.props, fromOutputs(outputs));
-    if (!props) throw new CloudspaceError(`${key} refers to an output that is not there`, { code: 'BadGraph' });
+    const props = resolve(resource);
     const existing = outputs.get(key);
-    if (existing) return keepOrUpdate(resource, props, existing);
+    const drift = held.get(key);
+    if (drift && (drift.what === 'missing' || drift.what === 'untagged') && !existing) throw driftError(drift);
+    if (!existing && options.byHand?.has(key) && kind.candidates) {
+      await take(resource, theOnly(resource, await findCandidates(cloud, name, resource, outputs)), true);
+      return outputs.get(key) as Output;
+    }
     const started = Date.now();
-    const out = kind.batch ? await inBatch(resource, props) : await create(resource, props);
+    let out: Output;
+    const status = existing && statusOf(kind, existing);
+    if (existing && status?.state !== 'failed') {
+      out = await make.keep(resource, props, existing, drift !== undefined || (adopted.has(key) && !accepted.has(key)));
+      outputs.set(key, out);
+      return out;
+    }
+    if (existing && status?.state === 'failed') {
+      replaced.set(key, (replaced.get(key) ?? 0) + 1);
+      if (make.mayDelete(resource)) {
+        outputs.delete(key);
+        await clear(key);
+      }
+      out = await make.replace(resource, props, existing, status.reason);
+    } else out = await make.create(resource, props);
     outputs.set(key, out);
     report(resource, 'created', { id: out.id, seconds: (Date.now() - started) / 1000 });
     return out;
   }
 
-  async function keepOrUpdate(resource: Resource, props: Record<string, unknown>, existing: Output): Promise<Output> {
-    const { key, kind } = resource;
-    const differences = kind.drift?.(props, existing) ?? [];
-    if (!kind.update || differences.length === 0) {
-      report(resource, 'kept', { id: existing.id });
-      return existing;
-    }
-    report(resource, 'updating', {
-      id: existing.id,
-      detail: differences.map((difference) => difference.attribute).join(', '),
-    });
-    const out = await mutate(
-      () => kind.update?.(cloud, props, existing, context(key, randomUUID())) as Promise<Output>,
-    );
-    outputs.set(key, out);
-    await record(resource, 'created', out);
-    report(resource, 'updated', { id: out.id });
-    return out;
+  function resolve(resource: Resource): Record<string, unknown> {
+    const props = resolveProps(resource.props, fromOutputs(outputs));
+    if (props) return props;
+    throw new CloudspaceError(`${resource.key} refers to an output that is not there`, { code: 'BadGraph' });
   }
 
-  async function create(resource: Resource, props: Record<string, unknown>): Promise<Output> {
-    return mutate(async () => {
-      signal.throwIfAborted();
-      const token = await intend([resource]);
-      report(resource, 'creating');
-      try {
-        const out = await resource.kind.create(cloud, props, context(resource.key, token));
-        await record(resource, 'created', out);
-        return out;
-      } catch (error) {
-        report(resource, 'failed', { detail: (error as Error).message });
-        throw error;
-      }
-    });
-  }
-
-  /** Resources of a batching kind that get ready in the same moment go out in one request. */
-  async function inBatch(resource: Resource, props: Record<string, unknown>): Promise<Output> {
-    const id = `${resource.kind.type} ${resource.kind.batch?.groupBy(props)}`;
-    let batch = batches.get(id);
-    if (!batch) {
-      const members: { resource: Resource; props: Record<string, unknown> }[] = [];
-      const made = new Promise((resolve) => setImmediate(resolve)).then(() => {
-        batches.delete(id);
-        return createBatch(members);
-      });
-      batch = { resources: members, made };
-      batches.set(id, batch);
-    }
-    batch.resources.push({ resource, props });
-    return (await batch.made).get(resource.key) as Output;
-  }
-
-  async function createBatch(
-    members: readonly { resource: Resource; props: Record<string, unknown> }[],
-  ): Promise<Map<string, Output>> {
-    const [first] = members;
-    if (!first) return new Map();
-    if (members.length === 1) return new Map([[first.resource.key, await create(first.resource, first.props)]]);
-    return mutate(async () => {
-      signal.throwIfAborted();
-      const all = members.map((member) => member.resource);
-      const token = await intend(all);
-      for (const resource of all) report(resource, 'creating');
-      const keys = all.map((resource) => resource.key);
-      try {
-        const made = await (first.resource.kind.batch as NonNullable<AnyKind['batch']>).create(
-          cloud,
-          first.props,
-          keys,
-          context(first.resource.key, token),
-        );
-        const result = new Map(keys.map((key, index) => [key, made[index] as Output]));
-        await journal.update((state) => {
-          for (const resource of all)
-            state.resources[resource.key] = entry(resource, 'created', token, result.get(resource.key));
-        });
-        return result;
-      } catch (error) {
-        for (const resource of all) report(resource, 'failed', { detail: (error as Error).message });
-        throw error;
-      }
-    });
-  }
-
-  async function settle(resource: Resource, out: Output): Promise<Output> {
+  async function settle(resource: Resource, out: Output, node: Node): Promise<Output> {
     const { key, kind } = resource;
     let now = out;
     const status = statusOf(kind, out);
@@ -252,16 +220,60 @@ export async function startRun(options: RunOptions): Promise<Run> {
       try {
         now = await poller.ready(kind, out);
       } catch (error) {
-        if (!signal.aborted) report(resource, 'failed', { id: out.id, detail: (error as Error).message });
-        throw error;
+        // Somebody undid it meanwhile: nobody waits for this node any more.
+        if (signal.aborted || nodes.get(key) !== node) throw error;
+        if (!mayReplace(key, error)) {
+          report(resource, 'failed', { id: out.id, detail: (error as Error).message });
+          throw error;
+        }
+        return await again(resource, out, error as CloudspaceError, node);
       } finally {
         unsettled--;
       }
       outputs.set(key, now);
       report(resource, 'ready', { id: now.id, seconds: (Date.now() - started) / 1000 });
     }
-    if (journal.state.resources[key]?.status !== 'ready') await record(resource, 'ready', now);
+    if (journal.state.resources[key]?.status !== 'ready') await make.record(resource, 'ready', now);
     return now;
+  }
+
+  function mayReplace(key: string, error: unknown): boolean {
+    const code = error instanceof CloudspaceError ? error.code : '';
+    if (code !== 'Failed' && code !== 'Vanished') return false;
+    const resource = byKey.get(key);
+    if (!resource || !make.mayDelete(resource)) return false;
+    return (replaced.get(key) ?? 0) < (options.replacements ?? 0);
+  }
+
+  /** It failed after it was made: made anew, and with it what was put on it before it was ready (a listener on its load balancer). */
+  async function again(resource: Resource, old: Output, error: CloudspaceError, node: Node): Promise<Output> {
+    const { key } = resource;
+    replaced.set(key, (replaced.get(key) ?? 0) + 1);
+    outputs.delete(key);
+    const hung = resources.filter((other) => nodes.has(other.key) && isEarly(other, key));
+    await Promise.all(hung.map((other) => nodes.get(other.key)?.created.catch(() => {})));
+    await clear(key);
+    let made: Output;
+    if (error.code === 'Vanished') {
+      report(resource, 'replacing', { id: old.id, detail: error.message });
+      await make.forget(key);
+      made = await make.create(resource, resolve(resource));
+    } else made = await make.replace(resource, resolve(resource), old, error.message);
+    outputs.set(key, made);
+    report(resource, 'created', { id: made.id });
+    for (const other of hung) begin(other);
+    return settle(resource, made, node);
+  }
+
+  /** Deletes what was put on something before it was ready. */
+  async function clear(key: string): Promise<void> {
+    for (const other of resources) {
+      const out = outputs.get(other.key);
+      if (!out || adopted.has(other.key) || !isEarly(other, key)) continue;
+      await mutate(() => other.kind.delete(cloud, out, signal));
+      outputs.delete(other.key);
+      await make.forget(other.key);
+    }
   }
 
   async function runPlay(play: Play): Promise<void> {
@@ -271,51 +283,6 @@ export async function startRun(options: RunOptions): Promise<Run> {
     signal.throwIfAborted();
     if (options.play) await options.play(play);
     else notify({ type: 'play', key: play.key, title: play.title, status: 'skipped', hosts: play.hosts });
-  }
-
-  /** The token of an intent that is still open is used again: where the API knows it, a request that did arrive makes nothing new. */
-  async function intend(all: readonly Resource[]): Promise<string> {
-    const open = all
-      .map((resource) => journal.state.resources[resource.key])
-      .find((known) => known?.status === 'intent');
-    const token = open?.token ?? randomUUID();
-    await journal.update((state) => {
-      for (const resource of all) state.resources[resource.key] = entry(resource, 'intent', token);
-    });
-    return token;
-  }
-
-  async function record(resource: Resource, status: 'created' | 'ready', out: Output): Promise<void> {
-    const token = journal.state.resources[resource.key]?.token ?? '';
-    await journal.update((state) => {
-      state.resources[resource.key] = entry(resource, status, token, out);
-    });
-  }
-
-  function entry(resource: Resource, status: 'intent' | 'created' | 'ready', token: string, out?: Output) {
-    return newEntry(resource, options.chapterOf(resource.key), journal.state.region, status, token, out);
-  }
-
-  function context(key: string, token: string): CreateContext {
-    return { tags: tagsFor(name, key, options.chapterOf(key)), token, name, signal };
-  }
-
-  function report(
-    resource: Resource,
-    status: Extract<Event, { type: 'resource' }>['status'],
-    more: { id?: string; seconds?: number; detail?: string } = {},
-  ): void {
-    const { seconds } = resource.kind;
-    const typical = seconds === undefined ? {} : { typicalSeconds: Math.ceil(seconds * (options.durations ?? 1)) };
-    notify({
-      type: 'resource',
-      key: resource.key,
-      kind: resource.kind.type,
-      label: resource.kind.label,
-      status,
-      ...typical,
-      ...more,
-    });
   }
 
   /** Begins what has not begun; one promise an action. */
@@ -333,11 +300,102 @@ export async function startRun(options: RunOptions): Promise<Run> {
     });
   }
 
+  async function doAll(actions: readonly Action[]): Promise<void> {
+    throwFirst(await Promise.allSettled(submit(actions).map(({ done }) => done)), signal);
+  }
+
+  async function take(resource: Resource, out: Output, named: boolean): Promise<void> {
+    const { key, kind } = resource;
+    if (!kind.tag)
+      throw new CloudspaceError(`${kind.label} carries no tags: it is found by itself`, { code: 'ByHand' });
+    await mutate(
+      () => kind.tag?.(cloud, out, adoptionTags(name, key, options.chapterOf(key), named), signal) ?? Promise.resolve(),
+    );
+    adopted.add(key);
+    outputs.set(key, out);
+    await make.record(resource, 'created', out);
+    report(resource, 'adopted', { id: out.id });
+  }
+
+  async function look(keys: readonly string[]): Promise<void> {
+    const listing = await listAll(cloud, kindsOf(resources), name);
+    const there = match(resources, listing);
+    for (const key of keys) {
+      const out = there.get(key);
+      const resource = byKey.get(key);
+      if (out && resource && !outputs.has(key)) {
+        outputs.set(key, out);
+        held.delete(key);
+        await make.record(resource, 'created', out);
+      }
+    }
+    for (const key of adoptedKeys(resources, listing, there)) adopted.add(key);
+  }
+
+  async function repair(wanted: readonly string[]): Promise<void> {
+    const mending = [...held.values()].filter(({ key, mendable }) => mendable && wanted.includes(key));
+    for (const drift of mending) {
+      const { what, resource, out, key, label } = drift;
+      signal.throwIfAborted();
+      if (out && what === 'extra') {
+        const stray = { type: 'resource', key, kind: resource.kind.type, label, id: out.id } as const;
+        notify({ ...stray, status: 'deleting' });
+        await mutate(() => resource.kind.delete(cloud, out, signal));
+        notify({ ...stray, status: 'deleted' });
+      }
+      if (out && what === 'untagged') await tagAgain(drift, out);
+    }
+    const keys = mending.flatMap(({ key, hanging, what }) => (what === 'extra' ? [] : [key, ...hanging]));
+    accept(mending.map(({ key }) => key));
+    // What hung on something that only lost its tags is there.
+    if (mending.some(({ what }) => what === 'untagged')) await look(keys);
+    await doAll(keys.flatMap((key) => ((resource) => (resource ? [{ resource }] : []))(byKey.get(key))));
+  }
+
+  async function tagAgain({ resource, adopted: theirs, key }: Drift, out: Output): Promise<void> {
+    const tags = theirs ? adoptionTags(name, key, options.chapterOf(key), true) : make.context(key).tags;
+    report(resource, 'updating', { id: out.id, detail: 'tags' });
+    await mutate(() => resource.kind.tag?.(cloud, out, tags, signal) ?? Promise.resolve());
+    if (theirs) adopted.add(key);
+    outputs.set(key, out);
+    await make.record(resource, 'created', out);
+    report(resource, 'updated', { id: out.id });
+  }
+
+  function accept(keys: readonly string[]): void {
+    for (const key of keys) {
+      accepted.add(key);
+      held.delete(key);
+    }
+  }
+
+  async function undo(keys: readonly string[]): Promise<Leftover[]> {
+    for (const key of keys) {
+      nodes.delete(key);
+      failed.delete(key);
+    }
+    const doomed = await findDoomed(cloud, resources, name, (key) => keys.includes(key));
+    const left = await destroy({ cloud, name, resources, doomed, journal, notify, signal, pace: options.pace });
+    const still = new Set(left.map(({ key }) => key));
+    for (const key of keys.filter((one) => !still.has(one))) {
+      outputs.delete(key);
+      adopted.delete(key);
+      await make.forget(key);
+    }
+    return left;
+  }
+
   return {
     outputs,
-    async do(actions) {
-      throwFirst(await Promise.allSettled(submit(actions).map(({ done }) => done)), signal);
-    },
+    adopted,
+    drift: stock.drift,
+    repair,
+    accept,
+    undo,
+    take,
+    look,
+    candidates: (resource) => findCandidates(cloud, name, resource, outputs),
+    do: doAll,
     async begin(actions) {
       const work = submit(actions);
       const first = await Promise.allSettled(
@@ -350,91 +408,47 @@ export async function startRun(options: RunOptions): Promise<Run> {
       });
     },
     async retry() {
-      const failed: Resource[] = [];
+      const rejected: Resource[] = [];
       for (const [key, node] of nodes) {
         const resource = byKey.get(key);
-        if (resource && (await isRejected(node.ready))) failed.push(resource);
+        if (resource && (await isRejected(node.ready))) rejected.push(resource);
       }
+      // What was put on it before it was ready goes with it when it is replaced.
+      for (const other of resources)
+        if (nodes.has(other.key) && !rejected.includes(other) && rejected.some(({ key }) => isEarly(other, key)))
+          rejected.push(other);
       // A request whose answer was lost may have arrived: look before anything is sent again.
       const there = match(resources, await listAll(cloud, kindsOf(resources), name));
-      for (const { key } of failed) {
+      for (const { key } of rejected) {
         nodes.delete(key);
+        failed.delete(key);
         const out = there.get(key);
         if (out) outputs.set(key, out);
         else outputs.delete(key);
       }
-      for (const resource of failed) if (!nodes.has(resource.key)) begin(resource);
+      for (const resource of rejected) if (!nodes.has(resource.key)) begin(resource);
       for (const [key, play] of plays) if (await isRejected(play)) plays.delete(key);
     },
+    failures: () => failed,
     async settled() {
-      throwFirst(await Promise.allSettled([...nodes.values()].map((node) => node.ready)), signal);
+      // What is replaced meanwhile puts new nodes in the place of some.
+      for (let before = -1; before !== 0; ) {
+        const all = [...nodes];
+        throwFirst(await Promise.allSettled(all.map(([, { ready }]) => ready)), signal);
+        before = [...nodes].filter(([key, node]) => all.every(([other, one]) => other !== key || one !== node)).length;
+      }
     },
     settling: () => unsettled,
   };
 }
 
-/** Lists everything; where the journal holds an open intent that the listing does not show, looks again for a while: listings lag behind creates. */
-async function discoverSettlingIntents(options: RunOptions): Promise<Map<string, Output>> {
-  const { cloud, name, resources, journal, signal, notify } = options;
-  for (let look = 1; ; look++) {
-    const outputs = match(resources, await listAll(cloud, kindsOf(resources), name));
-    const unknown = Object.entries(journal.state.resources).filter(
-      ([key, known]) => known.status === 'intent' && !outputs.has(key),
-    );
-    if (unknown.length === 0 || look > UNKNOWN_OUTCOME_LOOKS) return outputs;
-    if (look === 1)
-      notify({
-        type: 'info',
-        text: `The last run stopped while it made ${unknown.map(([key]) => `\`${key}\``).join(', ')}. Looking whether that arrived.`,
-      });
-    await sleep(2000 * options.pace, undefined, { signal });
-  }
+/** Does it refer to this key, and need not wait until that is ready? */
+function isEarly(resource: Resource, key: string): boolean {
+  return refsOf(resource).some((ref) => ref.$ref === key && ref.when === 'created');
 }
 
-/** Brings the journal in line with what was found: with the state file lost, tags rebuild it; what is gone is forgotten. */
-async function adopt(
-  journal: Journal,
-  resources: readonly Resource[],
-  outputs: ReadonlyMap<string, Output>,
-  chapterOf: (key: string) => string,
-): Promise<void> {
-  const changes: [string, ReturnType<typeof newEntry> | undefined][] = [];
-  for (const resource of resources) {
-    const out = outputs.get(resource.key);
-    const known = journal.state.resources[resource.key];
-    if (out && (known?.out?.id !== out.id || known.status === 'intent' || known.status === 'deleting'))
-      changes.push([
-        resource.key,
-        newEntry(resource, chapterOf(resource.key), journal.state.region, 'created', known?.token ?? '', out),
-      ]);
-    if (!out && known && known.status !== 'intent') changes.push([resource.key, undefined]);
-  }
-  if (changes.length === 0) return;
-  await journal.update((state) => {
-    for (const [key, entry] of changes) {
-      if (entry) state.resources[key] = entry;
-      else delete state.resources[key];
-    }
-  });
-}
-
-function newEntry(
-  resource: Resource,
-  chapter: string,
-  region: string,
-  status: 'intent' | 'created' | 'ready',
-  token: string,
-  out?: Output,
-): Entry {
-  return {
-    type: resource.kind.type,
-    chapter,
-    status,
-    token,
-    at: new Date().toISOString(),
-    usdPerHour: priceOf(resource, region),
-    ...(out ? { out } : {}),
-  };
+function isBlocked(error: unknown): boolean {
+  return error instanceof CloudspaceError && error.code === 'Blocked';
 }
 
 async function isRejected(promise: Promise<unknown>): Promise<boolean> {
@@ -449,6 +463,6 @@ async function isRejected(promise: Promise<unknown>): Promise<boolean> {
 function throwFirst(results: readonly PromiseSettledResult<unknown>[], signal: AbortSignal): void {
   const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   if (signal.aborted) signal.throwIfAborted();
-  const cause = errors.find((error) => !(error instanceof CloudspaceError && error.code === 'Blocked')) ?? errors[0];
+  const cause = errors.find((error) => !isBlocked(error)) ?? errors[0];
   if (cause !== undefined) throw cause;
 }

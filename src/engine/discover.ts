@@ -61,9 +61,12 @@ export function match(
     const alive = (listing.get(kind.type) ?? []).filter((found) => !isLeaving(kind, found.out));
     // One member of a list may be missing (a new runner among the targets): what identifies the resource is there all the same.
     const props = kind.matches ? resolvePartly(resource.props, lookup) : undefined;
-    const matching = alive.filter((found) =>
+    const all = alive.filter((found) =>
       kind.matches ? props !== undefined && kind.matches(props, found.out) : found.key === key,
     );
+    // One that failed counts only when there is no other: it is about to be replaced, or was.
+    const working = all.filter((found) => statusOf(kind, found.out).state !== 'failed');
+    const matching = working.length > 0 ? working : all.slice(0, 1);
     if (matching.length > 1 && duplicates === 'refuse')
       throw new CloudspaceError(
         `${kind.label} "${key}" is there ${matching.length} times: ${matching.map((found) => found.out.id).join(', ')}`,

@@ -15,6 +15,10 @@ export interface Entry {
   /** ISO time of the status */
   readonly at: string;
   readonly out?: Output;
+  /** fingerprint of the resolved props it was made or last put in shape with: a difference without a change here was made by hand */
+  readonly props?: string;
+  /** a person made it (engine/tags.ts); never changed unasked, never deleted */
+  readonly adopted?: true;
   /** while it exists; kept here so that `status` needs no price list */
   readonly usdPerHour?: number;
 }
@@ -183,6 +187,10 @@ function parse(text: string, path: string): State {
     state = { ...migrate(state), version: from + 1 };
   }
   return state as unknown as State;
+}
+
+export function fingerprint(props: unknown): string {
+  return createHash('sha256').update(JSON.stringify(props)).digest('base64url').slice(0, 12);
 }
 
 function checksum(state: object): string {

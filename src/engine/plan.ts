@@ -1,7 +1,9 @@
-import { discover, isLeaving, statusOf } from './discover.ts';
+import { adoptedKeys, discover, isLeaving, statusOf } from './discover.ts';
+import { findDrift, itemOf } from './drift.ts';
 import { criticalSeconds, fromOutputs, refsOf, resolveProps } from './graph.ts';
+import type { Entry } from './journal.ts';
 import { priceOf } from './render.ts';
-import type { Difference, Output, Resource } from './types.ts';
+import type { Difference, DriftItem, Output, Resource } from './types.ts';
 
 export interface PlannedResource {
   readonly key: string;
@@ -13,6 +15,8 @@ export interface PlannedResource {
   readonly status: string;
   readonly usdPerHour: number;
   readonly differences: readonly Difference[];
+  /** a person made it: it is used, never changed unasked, never deleted */
+  readonly adopted: boolean;
 }
 
 export interface Plan {
@@ -23,6 +27,8 @@ export interface Plan {
   readonly seconds: number;
   /** found with this Cloudspace's tags, described by no step */
   readonly extra: readonly { readonly key: string | null; readonly type: string; readonly id: string }[];
+  /** what somebody changed or removed by hand */
+  readonly drift: readonly DriftItem[];
   readonly outputs: ReadonlyMap<string, Output>;
 }
 
@@ -33,9 +39,13 @@ export async function makePlan(options: {
   region: string;
   resources: readonly Resource[];
   chapterOf: (key: string) => string;
+  /** what the journal says was made; left out: nothing counts as missing */
+  entries?: Readonly<Record<string, Entry>> | undefined;
 }): Promise<Plan> {
-  const { resources, region } = options;
-  const { listing, outputs } = await discover(options.cloud, resources, options.name);
+  const { cloud, name, resources, region, entries = {} } = options;
+  const { listing, outputs } = await discover(cloud, resources, name);
+  const adopted = adoptedKeys(resources, listing, outputs);
+  const drift = await findDrift({ cloud, name, resources, listing, outputs, adopted, entries });
   const planned = resources.map((resource): PlannedResource => {
     const { key, kind } = resource;
     const out = outputs.get(key);
@@ -51,6 +61,7 @@ export async function makePlan(options: {
       status: out ? statusOf(kind, out).state : 'absent',
       usdPerHour: priceOf(resource, region),
       differences,
+      adopted: adopted.has(key),
     };
   });
   const kinds = new Map(resources.map((resource) => [resource.kind.type, resource.kind]));
@@ -71,6 +82,7 @@ export async function makePlan(options: {
       resources.filter((resource) => !outputs.has(resource.key)).map((resource) => onlyMissing(resource, outputs)),
     ),
     extra,
+    drift: drift.map(itemOf),
     outputs,
   };
 }

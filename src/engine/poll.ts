@@ -102,7 +102,7 @@ function judge(kind: AnyKind, waiter: Waiter, out: Output | undefined): boolean 
       `${kind.label} ${waiter.id} is gone while it was waited for${status.state === 'gone' && status.reason ? `: ${status.reason}` : ''}`,
       {
         code: 'Vanished',
-        hint: 'somebody or something deleted it; run again to make a new one',
+        hint: 'it ended by itself or somebody deleted it; try again, or run the command again: a new one is made',
       },
     ),
   );
@@ -112,6 +112,6 @@ function judge(kind: AnyKind, waiter: Waiter, out: Output | undefined): boolean 
 function failed(kind: AnyKind, id: string, reason: string): CloudspaceError {
   return new CloudspaceError(`${kind.label} ${id} failed: ${reason}`, {
     code: 'Failed',
-    hint: 'delete it, then run again: a new one is made',
+    hint: 'try again, or run the command again: it is deleted and made anew',
   });
 }

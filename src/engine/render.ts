@@ -13,12 +13,12 @@ export function equalCommand(
   });
   return resource.kind
     .cli(props ?? {}, { tags })
-    .map(quote)
+    .map(shellQuote)
     .join(' ');
 }
 
 /** Quoted for a POSIX shell; a leading `$name` or `$(…)` stays live on purpose. */
-function quote(word: string): string {
+export function shellQuote(word: string): string {
   if (/^[A-Za-z0-9_./:=@%+,-]+$/.test(word) || /^\$[a-z0-9_]+$/.test(word)) return word;
   if (word.includes('$')) return `"${word.replaceAll(/(["\\`])/g, '\\$1')}"`;
   return `'${word.replaceAll("'", `'\\''`)}'`;

@@ -71,6 +71,22 @@ export interface Difference {
   readonly mend?: readonly string[];
 }
 
+/** What somebody changed or removed by hand, as events and documents tell it. */
+export interface DriftItem {
+  /** of what was added and no step describes: its id */
+  readonly key: string;
+  readonly type: string;
+  readonly label: string;
+  readonly id: string;
+  readonly what: 'missing' | 'untagged' | 'changed' | 'extra';
+  readonly differences: readonly Difference[];
+  /** keys of what went with it */
+  readonly hanging: readonly string[];
+  readonly adopted: boolean;
+  /** false: AWS cannot change it back; it would have to be made anew */
+  readonly mendable: boolean;
+}
+
 export interface CreateContext {
   /** tags to send in the creating request itself */
   readonly tags: Readonly<Record<string, string>>;
@@ -100,11 +116,18 @@ export interface Kind<P extends object, O extends Output, C> {
     /** Outputs in the order of `keys`. */
     create(cloud: C, props: P, keys: readonly string[], context: CreateContext): Promise<O[]>;
   };
+  /** it may hold people's data: one that was ready once is never deleted to be made anew, whatever state it is in */
+  readonly keepsData?: true;
   /** left out: ready as soon as it exists */
   status?(out: O): Status;
   /** what differs between the description and what is there; only what `update` could mend or a person should know */
   drift?(props: P, out: O): Difference[];
-  /** puts one existing resource back in shape, in one mutating request */
+  /**
+   * For what hangs on ours and has no tags of its own: that no step describes it means that a person added it. Gives it in words for people.
+   * Left out: others may add such things.
+   */
+  exclusive?(out: O): string;
+  /** puts one existing resource nearer to its shape, in one mutating request; called again while `drift` still finds something */
   update?(cloud: C, props: P, out: O, context: CreateContext): Promise<O>;
   /** everything of the kind that could be what `props` describe, tagged or not, whoever made it; kinds that are found by what they connect need none */
   candidates?(cloud: C, props: P): Promise<Candidate<O>[]>;
@@ -260,6 +283,8 @@ export type ResourceStatus =
   | 'kept'
   | 'updating'
   | 'updated'
+  | 'replacing'
+  | 'adopted'
   | 'deleting'
   | 'deleted'
   | 'failed'
@@ -357,6 +382,42 @@ export type Event =
       readonly message: string;
       readonly hint?: string;
       readonly requestId?: string;
+    }
+  /** what a person who does a step by hand has to make: with everything that is known by now filled in */
+  | {
+      readonly type: 'byhand';
+      readonly chapter: ChapterId;
+      readonly step: string;
+      readonly title: string;
+      readonly needs: readonly {
+        readonly key: string;
+        readonly label: string;
+        readonly properties: Readonly<Record<string, unknown>>;
+        readonly command: string;
+        readonly console?: { readonly page: string; readonly url: string };
+      }[];
+    }
+  /** what somebody changed or removed by hand: told before anything is done about it */
+  | { readonly type: 'drift'; readonly items: readonly DriftItem[] }
+  /** a step that failed and needs a person, with what has to be known to decide; `resume` is the command that goes on */
+  | {
+      readonly type: 'failure';
+      readonly chapter: ChapterId;
+      readonly step: string;
+      readonly title: string;
+      readonly code: string;
+      readonly message: string;
+      readonly hint?: string;
+      readonly requestId?: string;
+      /** what of the step is there */
+      readonly there: readonly { readonly key: string; readonly label: string; readonly id: string }[];
+      readonly missing: readonly string[];
+      /** of that, and of everything that is there: what it costs while it waits */
+      readonly usdPerHour: { readonly step: number; readonly all: number };
+      /** titles of later steps that cannot be done without it */
+      readonly blocks: readonly string[];
+      readonly choices: readonly ('retry' | 'skip' | 'undo' | 'quit')[];
+      readonly resume: string;
     }
   /** the last event of a run */
   | { readonly type: 'summary'; readonly text: string; readonly data?: Readonly<Record<string, unknown>> };

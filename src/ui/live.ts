@@ -32,6 +32,7 @@ export function liveWork(now: () => number = Date.now): Live {
       const key = `resource:${event.key}`;
       const busy = event.status === 'creating' || event.status === 'waiting' || event.status === 'updating';
       if (busy) set(key, event.key, event.typicalSeconds);
+      else if (event.status === 'replacing') set(key, `replacing ${event.key}`, event.typicalSeconds);
       else if (event.status === 'deleting') set(key, `deleting ${event.key}`, event.typicalSeconds);
       else {
         items.delete(key);

@@ -2,6 +2,7 @@ import type { Event } from '../engine/types.ts';
 import { errorText } from './errorText.ts';
 import { type Look, MAX_PROSE, paint, type Style, symbols } from './look.ts';
 import { inline, renderMarkdown } from './markdown.ts';
+import { byHandLines, driftLines, failureLines } from './renderTrouble.ts';
 import {
   type Cell,
   clean,
@@ -105,6 +106,12 @@ function render(event: Event, look: Look, live: boolean): string[] {
       return wrapSpans(inline(event.text.trim().replaceAll('\n', ' '), look), prose, marked(look, 'yellow', warning));
     case 'error':
       return ['', ...errorText(event, prose)];
+    case 'byhand':
+      return byHandLines(event, look, prose);
+    case 'drift':
+      return driftLines(event, prose);
+    case 'failure':
+      return failureLines(event, prose);
     case 'summary':
       return ['', ...box(event.text, prose)];
   }
@@ -231,7 +238,7 @@ function shortId(id: string, key: string): string {
 }
 
 function resourceLines(event: ResourceEvent, look: Look, live: boolean): string[] {
-  const { done, failed, skipped, dot } = symbols(look);
+  const { done, failed, skipped, warning, dot } = symbols(look);
   const { key, id, status, seconds, typicalSeconds } = event;
   const time = seconds === undefined ? '' : ` ${duration(seconds)}`;
   const detail = event.detail === undefined ? '' : clean(event.detail);
@@ -257,6 +264,13 @@ function resourceLines(event: ResourceEvent, look: Look, live: boolean): string[
       return result(look, 'green', done, `${event.label} deleted`, `${name}${time} ${detail}`);
     case 'skipped':
       return result(look, 'dim', skipped, `${event.label} skipped`, `${name} ${detail}`);
+    case 'adopted':
+      return result(look, 'green', done, `${event.label} taken over`, `${name} ${detail}`);
+    case 'replacing':
+      return [
+        ...result(look, 'yellow', warning, `${event.label} is replaced`, name),
+        ...(detail === '' ? [] : wrap(detail, look, { first: '    ' })),
+      ];
     case 'failed':
       return [
         ...result(look, 'red', failed, `${event.label} failed`, `${name}${time}`),

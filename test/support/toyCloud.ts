@@ -6,9 +6,20 @@ export interface ToyOutput extends Output {
   readonly parents: readonly string[];
 }
 
+interface Thing {
+  type: string;
+  key: string;
+  out: ToyOutput;
+  polls: number;
+  size?: number | undefined;
+  /** it has none of our tags: somebody made it, or took them off */
+  untagged?: boolean;
+  adopted?: boolean;
+}
+
 /** A cloud of four kinds: enough to see order, batching, settling, drift and crashes, without AWS. */
 export interface Toy {
-  readonly things: Map<string, { type: string; key: string; out: ToyOutput; polls: number; size?: number | undefined }>;
+  readonly things: Map<string, Thing>;
   readonly calls: string[];
   inFlight: number;
   mostInFlight: number;
@@ -58,15 +69,15 @@ function kindOf(type: string, more: Partial<Kind<Props, ToyOutput, Toy>> = {}, p
       toy.calls.push(`list ${type}`);
       const found: Found<ToyOutput>[] = [];
       for (const [id, thing] of toy.things) {
-        if (thing.type !== type) continue;
+        if (thing.type !== type || thing.untagged) continue;
         if (thing.out.state === 'deleting') {
           if (thing.polls-- <= 0) {
             toy.things.delete(id);
             continue;
           }
         } else if (thing.polls > 0) thing.polls--;
-        else thing.out = { ...thing.out, state: 'ready' };
-        found.push({ out: thing.out, key: thing.key });
+        else if (thing.out.state === 'pending') thing.out = { ...thing.out, state: 'ready' };
+        found.push({ out: thing.out, key: thing.key, chapter: 'vpc', ...(thing.adopted ? { adopted: true } : {}) });
       }
       return found;
     },
@@ -77,7 +88,26 @@ function kindOf(type: string, more: Partial<Kind<Props, ToyOutput, Toy>> = {}, p
         ? { state: 'ready' }
         : one.state === 'deleting'
           ? { state: 'deleting' }
-          : { state: 'pending' },
+          : one.state === 'failed'
+            ? { state: 'failed', reason: 'no room' }
+            : { state: 'pending' },
+    candidates: async (toy) =>
+      [...toy.things.values()]
+        .filter((thing) => thing.type === type)
+        .map(({ out: one, untagged, key }) => ({ out: one, ...(untagged ? {} : { name: 'toy', key }) })),
+    tag: (toy, one, tags) =>
+      mutate(toy, `tag ${tags['cloudspace:key']}`, () => {
+        const thing = toy.things.get(one.id);
+        if (!thing) throw new Error(`${one.id} is gone`);
+        thing.untagged = false;
+        thing.key = tags['cloudspace:key'] ?? '';
+        thing.adopted = tags['cloudspace:origin'] === 'adopted';
+      }),
+    untag: (toy, one) =>
+      mutate(toy, `untag ${one.of}`, () => {
+        const thing = toy.things.get(one.id);
+        if (thing) Object.assign(thing, { untagged: true, adopted: false });
+      }),
     delete: (toy, one) =>
       mutate(toy, `delete ${one.of}`, () => {
         const thing = toy.things.get(one.id);

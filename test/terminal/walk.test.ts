@@ -74,18 +74,18 @@ describe.skipIf(!hasTmux)('the walkthrough in a terminal', () => {
     const dir = folder();
     const one = terminal(dir, 'practice --hosts none --speed 600');
     await one.enterUntil(/The internet gateway: do this step\?/);
-    one.keys('Down', 'Down', 'Down', 'Down', 'Enter');
+    one.keys('Down', 'Down', 'Down', 'Down', 'Down', 'Enter');
     expect(await one.until(/exit code \d/)).toMatch(/exit code 0/);
 
     const two = terminal(dir, 'practice --hosts none --speed 600');
     await two.until(/The internet gateway: do this step\?/);
-    two.keys('Down', 'Enter');
+    two.keys('Down', 'Down', 'Enter');
     await two.until(/--tag-specifications[\s\S]*do this step\?/);
-    two.keys('Down', 'Down', 'Down', 'Enter');
+    two.keys('Down', 'Down', 'Down', 'Down', 'Enter');
     await two.until(/Subnets in two zones: done already\. Go on\?/);
     two.keys('Enter');
     await two.until(/The internet gateway: do this step\?/);
-    two.keys('Down', 'Down', 'Enter');
+    two.keys('Down', 'Down', 'Down', 'Enter');
     await two.until(/The NAT gateway: do this step\?/);
     two.keys('Enter');
     const blocked = await two.until(/The NAT gateway: what now\?/);

@@ -145,8 +145,14 @@ describe('apply', () => {
       action: 'change',
       differences: [{ attribute: 'size', want: 5, have: 9 }],
     });
-    await (await open(resources)).run.do(actions(resources));
+    const held = await open(resources);
+    await held.run.do(actions(resources));
+    expect(mutations()).toEqual([]);
+    expect(held.run.drift).toMatchObject([{ key: 'box', what: 'changed', mendable: true }]);
+    const { run } = await open(resources);
+    await run.repair(['box']);
     expect(mutations()).toEqual(['update box']);
+    expect((await open(resources)).run.drift).toEqual([]);
   });
 
   it('knows an untagged resource by what identifies it, though a new member of a list is not there yet', () => {

@@ -126,9 +126,10 @@ export function optional<K extends string, V>(name: K, value: V | null | undefin
   return (value === undefined || value === null ? {} : { [name]: value }) as { readonly [key in K]?: V };
 }
 
-/** The deterministic name of what AWS wants a name for: `<cloudspace>-<key>`, unless the props say another. */
+/** The deterministic name of what AWS wants a name for: `<cloudspace>-<key>` (which `Name` is too), unless the props say another. */
 export function nameOf(props: { readonly name?: string }, tags: Tags): string {
-  return props.name ?? `${tags[TAG.name] ?? ''}-${tags[TAG.key] ?? ''}`;
+  const { [TAG.name]: name, [TAG.key]: key, Name } = tags;
+  return props.name ?? (name === undefined || key === undefined ? (Name ?? '') : `${name}-${key}`);
 }
 
 /** `--tag-specifications` and its value, as the `aws ec2` commands take it. */

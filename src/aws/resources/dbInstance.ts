@@ -73,6 +73,7 @@ function status(out: DbInstanceOutput): Status {
 export const dbInstance: Kind<DbInstanceProps, DbInstanceOutput, Aws> = {
   type: 'aws_db_instance',
   label: 'PostgreSQL database',
+  keepsData: true,
   seconds: 420,
   async list(aws, scope) {
     const databases = await scope.once('DescribeDBInstances', () =>
