@@ -10,6 +10,7 @@ export interface StandInEntry {
   type: string;
   content: string;
   ttl: number;
+  priority: null;
 }
 
 interface Answer {
@@ -44,6 +45,7 @@ export async function dnsimpleStandIn(
     type,
     content,
     ttl,
+    priority: null,
   });
   for (const zone of zoneNames)
     zones.set(
