@@ -23,6 +23,8 @@ export interface Options {
   roleArn?: string;
   endpointUrl?: string;
   credentialsWait?: string;
+  skipPreflight?: boolean;
+  checkPermissions?: boolean;
   cidr?: string;
   runners?: string;
   sshFrom?: string;
@@ -158,6 +160,7 @@ const walking: readonly OptionSpec[] = [
   { flags: '--repair', text: 'put back what somebody changed or removed by hand' },
   { flags: '--by-hand <steps>', text: 'chapter/step, several with commas: you make it, it is found and taken over' },
   { flags: '--dry-run', text: 'show what would be done, change nothing' },
+  { flags: '--skip-preflight', text: 'do not look ahead for full quotas and names that are taken' },
 ];
 
 const isPractice: OptionSpec = { flags: '--practice', text: 'on the practice cloud of this machine' };

@@ -69,6 +69,7 @@ export async function start(
       if (isWork(event)) untouched = false;
       show(event);
     };
+    const knownBefore = Object.keys(journal.state.resources).length > 0;
     const run = await startRun({
       cloud: session.aws,
       name,
@@ -84,6 +85,23 @@ export async function start(
       ...(interactive ? {} : { replacements: 1, byHand: keysByHand(byHand, list) }),
       ...(answers.provision === 'ansible' ? { play: (play) => provision(play) } : {}),
     });
+    if (!options.skipPreflight) {
+      const wanted = list.resources.filter(
+        ({ key }) => CHAPTERS.indexOf(list.chapterOf(key)) <= CHAPTERS.indexOf(until),
+      );
+      const { lookAhead } = await import('./lookAhead.ts');
+      const outcome = await lookAhead({
+        aws: session.aws,
+        config,
+        resources: list.resources,
+        missing: wanted.filter(({ key }) => !run.outputs.has(key)),
+        foundElsewhere: knownBefore ? [] : wanted.filter(({ key }) => run.outputs.has(key)),
+        journal,
+        interactive,
+        ui,
+      });
+      if (outcome === 'saved') return leave(ui, again);
+    }
     const deployment = await deploymentDir(options, answers.saved.deployment);
     const provision = provisioner({
       config,
@@ -141,13 +159,7 @@ export async function start(
       byHand,
     });
     await writeEndpoints(dir, endpoints());
-    if (outcome === 'saved') {
-      ui.notify({
-        type: 'summary',
-        text: `Saved. \`${again}\` goes on here; \`cloudspace destroy\` takes everything down.`,
-      });
-      return 0;
-    }
+    if (outcome === 'saved') return leave(ui, again);
     let good = outcome === 'done';
     let url: string | undefined;
     if (until === 'services' && withoutHosts === undefined) {
@@ -188,6 +200,16 @@ export async function start(
 /** Logging in is the prelude: before the chapters that are counted. */
 function prelude(ui: Ui, status: 'started' | 'done'): void {
   ui.notify({ type: 'chapter', chapter: 'login', title: 'Logging in', index: 0, of: CHAPTERS.length - 1, status });
+}
+
+/** The person leaves with everything saved. */
+function leave(ui: Ui, practice: boolean, name: string): 0 {
+  const again = practice ? 'cloudspace practice' : `cloudspace start --name ${name}`;
+  ui.notify({
+    type: 'summary',
+    text: `Saved. \`${again}\` goes on here; \`cloudspace destroy\` takes everything down.`,
+  });
+  return 0;
 }
 
 /** Key of the journal's steps: the whole chain was seen to work after the last change. */

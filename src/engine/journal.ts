@@ -47,6 +47,8 @@ export interface State {
   /** "chapter/step" */
   steps: Record<string, 'done' | 'skipped'>;
   resources: Record<string, Entry>;
+  /** what the look ahead found good: a hash of the configuration and what was to be made */
+  preflight?: string;
   plays: Record<string, PlayEntry>;
   /** public host keys by instance id, as the console output showed them first; pinned */
   hostKeys: Record<string, readonly string[]>;

@@ -153,6 +153,8 @@ export interface Kind<P extends object, O extends Output, C> {
   cli(props: P, context: { readonly tags: Readonly<Record<string, string>> }): readonly string[];
   /** USD an hour while it exists, on-demand, us-east-1 unless the region is known to the kind */
   price?(props: P, region: string): number;
+  /** what one takes of the account's quotas: the provider's code of the quota, how much, and of what if it is counted for each (a group, a subnet) */
+  quota?(props: In<P>): readonly { readonly code: string; readonly amount: number; readonly of?: unknown }[];
   /** typical seconds until it is ready, for the plan and the progress line */
   readonly seconds?: number;
 }

@@ -74,6 +74,7 @@ export const dbInstance: Kind<DbInstanceProps, DbInstanceOutput, Aws> = {
   type: 'aws_db_instance',
   label: 'PostgreSQL database',
   keepsData: true,
+  quota: () => [{ code: 'L-7B6409FD', amount: 1 }],
   seconds: 420,
   async list(aws, scope) {
     const databases = await scope.once('DescribeDBInstances', () =>

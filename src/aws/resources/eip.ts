@@ -28,6 +28,7 @@ export function readAddresses(aws: Aws, scope: Scope): Promise<Address[]> {
 export const eip: Kind<EipProps, EipOutput, Aws> = {
   type: 'aws_eip',
   label: 'Elastic IP',
+  quota: () => [{ code: 'L-0263D0A3', amount: 1 }],
   async list(aws, scope) {
     const addresses = await readAddresses(aws, scope);
     return addresses.map((one) =>

@@ -10,6 +10,7 @@ import type { Found, Kind, Output, Status } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { codeOf, ignoreGone } from '../errors.ts';
 import { HOURS_A_MONTH, priceOf } from '../prices.ts';
+import { isStandard, vcpusOf } from '../vcpus.ts';
 import {
   all,
   cliTagSpecifications,
@@ -116,6 +117,10 @@ function batchName(name: string, keys: readonly string[]): string {
 export const instance: Kind<InstanceProps, InstanceOutput, Aws> = {
   type: 'aws_instance',
   label: 'instance',
+  quota: ({ instanceType }) => {
+    const cpus = typeof instanceType === 'string' && isStandard(instanceType) ? vcpusOf(instanceType) : undefined;
+    return cpus === undefined ? [] : [{ code: 'L-1216C47A', amount: cpus }];
+  },
   seconds: 20,
   async list(aws, scope) {
     const instances = await scope.once('DescribeInstances', () =>

@@ -61,6 +61,7 @@ function status({ state, reason }: LoadBalancerOutput): Status {
 export const loadBalancer: Kind<LoadBalancerProps, LoadBalancerOutput, Aws> = {
   type: 'aws_lb',
   label: 'load balancer',
+  quota: () => [{ code: 'L-69A177A2', amount: 1 }],
   seconds: 150,
   list: readLoadBalancers,
   async create(aws, props, { tags, signal }) {

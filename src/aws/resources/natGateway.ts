@@ -51,6 +51,7 @@ function status({ state, failureMessage }: NatGatewayOutput): Status {
 export const natGateway: Kind<NatGatewayProps, NatGatewayOutput, Aws> = {
   type: 'aws_nat_gateway',
   label: 'NAT gateway',
+  quota: ({ subnetId }) => [{ code: 'L-FE5A380F', amount: 1, of: subnetId }],
   seconds: 110,
   async list(aws, scope) {
     // deleted ones stay visible for about an hour

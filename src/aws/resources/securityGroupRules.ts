@@ -91,6 +91,7 @@ function compare(props: SecurityGroupRulesProps, out: SecurityGroupRulesOutput) 
 export const securityGroupRules: Kind<SecurityGroupRulesProps, SecurityGroupRulesOutput, Aws> = {
   type: 'aws_vpc_security_group_ingress_rule',
   label: 'ingress rules',
+  quota: ({ groupId, rules }) => [{ code: 'L-0EA8095F', amount: Array.isArray(rules) ? rules.length : 0, of: groupId }],
   async list(aws, scope) {
     const rules = await scope.once('DescribeSecurityGroupRules', () =>
       all(

@@ -33,6 +33,7 @@ const output = (vpc: Vpc | undefined): VpcOutput => ({
 export const vpc: Kind<VpcProps, VpcOutput, Aws> = {
   type: 'aws_vpc',
   label: 'VPC',
+  quota: () => [{ code: 'L-F678F1CE', amount: 1 }],
   seconds: 2,
   async list(aws, scope) {
     return (await readVpcs(aws, scope)).map((one) => found(output(one), one.Tags));
