@@ -58,6 +58,8 @@ export interface ConnectOptions {
   readonly waitScale?: number;
   /** what to do when credentials that worked do not any more; left out: the command fails with `ExpiredToken` */
   readonly renewal?: Renewal;
+  /** says more of an error before it is thrown: who uses the quota that is full */
+  readonly explain?: (error: CloudspaceError) => Promise<CloudspaceError>;
   /**
    * sends every command that could change something as EC2's dry run, and refuses those of other services: AWS says whether it would be allowed
    * (`DryRunOperation`) and does nothing
@@ -179,7 +181,8 @@ function instrument<Input extends object, Output extends object>(
           count((error as { $metadata?: { httpStatusCode?: number; attempts?: number } }).$metadata);
           const known = translate(withoutExchange(error), command, contact.skew);
           // Refused before anything was done: the same input, with its token, is sent again.
-          if (!renewal || renewals === MOST_RENEWALS || !endsCredentials(known, contact.worked)) throw known;
+          if (!renewal || renewals === MOST_RENEWALS || !endsCredentials(known, contact.worked))
+            throw options.explain ? await options.explain(known) : known;
           await renewal.renew(known);
         }
       }

@@ -12,6 +12,7 @@ import {
 import { paginateDescribeLoadBalancers } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { paginateDescribeDBInstances } from '@aws-sdk/client-rds';
 import { GetServiceQuotaCommand, paginateListServiceQuotas, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { CloudspaceError } from '../engine/types.ts';
 import type { Aws } from './clients.ts';
 import { codeOf } from './errors.ts';
 import { all, fromTagList } from './resources/common.ts';
@@ -295,19 +296,38 @@ export function describeUse(use: QuotaUse, amount: number, region: string): stri
   ].join('\n');
 }
 
-/** When AWS refused because a quota is full: which one, how it stands, who could make room. Undefined for every other error. Reads only. */
+/**
+ * When AWS refused because a quota is full: which one, how it stands, who could make room. Undefined for every other error, and when that cannot be
+ * found out. Reads only.
+ */
 export async function explainQuota(aws: Aws, error: unknown): Promise<string | undefined> {
   const code = codeOf(error);
   const quota = QUOTAS.find(({ errors }) => errors.includes(code));
   if (!quota) return undefined;
   try {
-    return describeUse(
-      await useOf(quota, await readLimits(aws, [quota]), readAccount(aws), { amount: Number.POSITIVE_INFINITY }),
-      1,
-      aws.region,
-    );
+    const limits = await readLimits(aws, [quota]);
+    const use = await useOf(quota, limits, readAccount(aws), { amount: Number.POSITIVE_INFINITY });
+    return describeUse(use, 1, aws.region);
   } catch {
     // The refusal itself is what matters; its own text names the quota.
     return undefined;
   }
+}
+
+/** For `connect`: puts what {@link explainQuota} knows in the place of the hint; requests that fail together are explained once. */
+export function quotaExplainer(aws: () => Aws): (error: CloudspaceError) => Promise<CloudspaceError> {
+  const asked = new Map<string, Promise<string | undefined>>();
+  return async (error) => {
+    if (error.code !== 'QuotaExceeded') return error;
+    const code = codeOf(error);
+    const asking = asked.get(code) ?? explainQuota(aws(), error).finally(() => asked.delete(code));
+    asked.set(code, asking);
+    const text = await asking;
+    if (text === undefined) return error;
+    const { message, requestId, cause } = error;
+    return new CloudspaceError(message, {
+      ...{ code: error.code, requestId, cause },
+      hint: `${text.replaceAll(/\n+/g, '\n')}\nThen run the same command again: it goes on here.`,
+    });
+  };
 }

@@ -1,6 +1,7 @@
 import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
 import { login } from '../steps/login.ts';
+import { lifeOf } from './credentialsLife.ts';
 import type { Context } from './index.ts';
 import type { Session, SessionOptions } from './session.ts';
 
@@ -82,11 +83,8 @@ async function section(heading: string): Promise<string> {
 
 /** What was settled, in one paragraph: what everything else is a function of. */
 export function settled({ ui }: Context, session: Session, config: Config): void {
-  const expiration = session.credentials.expiration();
-  const left =
-    expiration === undefined
-      ? ''
-      : `, credentials for ${Math.max(0, Math.round((expiration.getTime() - Date.now()) / 60_000))} more minutes`;
+  const life = lifeOf(session.credentials);
+  const left = life === undefined ? '' : `, ${life}`;
   ui.notify({
     type: 'info',
     text: [

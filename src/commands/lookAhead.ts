@@ -77,7 +77,11 @@ function inShort(findings: readonly Finding[]): string {
   const quotas = good.filter(({ quota }) => quota).length;
   const others = good.filter(({ quota }) => !quota).map(({ title }) => title.toLowerCase());
   const parts = [...(quotas > 0 ? [`room in ${quotas} ${quotas === 1 ? 'quota' : 'quotas'}`] : []), ...others];
-  return parts.length === 0 ? 'Looked ahead; nothing could be found out.' : `Looked ahead: ${parts.join(', ')}: good.`;
+  const guessed = findings.some(({ quota }) => quota?.source === 'default');
+  const limits = guessed ? " The account's quotas could not all be read; AWS's defaults stood in for them." : '';
+  return parts.length === 0
+    ? 'Looked ahead; nothing could be found out.'
+    : `Looked ahead: ${parts.join(', ')}: good.${limits}`;
 }
 
 /** The same text that a person is shown, as the reason why an unattended run stops before it has made anything. */

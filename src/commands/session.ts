@@ -3,7 +3,7 @@ import { openVault, password, type Vault } from '../ansible/vault.ts';
 import type { Aws, AwsRequest } from '../aws/clients.ts';
 import type { Credentials, Identity } from '../aws/credentials.ts';
 import { acquireLock, type Lock } from '../engine/lock.ts';
-import { type Ui, usageError } from '../engine/types.ts';
+import { type CloudspaceError, type Ui, usageError } from '../engine/types.ts';
 import { DEFAULTS, teamNumber } from '../steps/config.ts';
 import { OWN_VAULT, vaultPasswordFile } from './deploymentMapping.ts';
 import type { Context } from './index.ts';
@@ -16,6 +16,8 @@ export interface Session extends Place {
   readonly settings: PracticeSettings;
   readonly aws: Aws;
   readonly credentials: Credentials;
+  /** other clients, whose requests are EC2's dry runs: they can change nothing */
+  rehearse(): Aws;
   readonly region: string;
   readonly account: string;
   /** ARN of who we are */
@@ -86,6 +88,14 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     });
     const requests: AwsRequest[] = [];
 
+    let explainer: ((error: CloudspaceError) => Promise<CloudspaceError>) | undefined;
+    // Loaded when it is needed: few runs meet a full quota.
+    const explain = async (error: CloudspaceError, aws: Aws): Promise<CloudspaceError> => {
+      if (error.code !== 'QuotaExceeded') return error;
+      explainer ??= (await import('../aws/quotas.ts')).quotaExplainer(() => aws);
+      return explainer(error);
+    };
+
     const connectAs = async (roleArn: string | undefined) => {
       let asksItself = false;
       const credentials = login.credentials({
@@ -100,11 +110,11 @@ export async function openSession(context: Context, how: SessionOptions): Promis
           return ui.ask({ kind: 'input', id: 'mfa', message: `Code of your MFA device ${serial}` });
         },
       });
-      const aws = connect({
-        region,
-        credentials: credentials.provider,
-        endpointUrl,
+      const terms = { region, credentials: credentials.provider, endpointUrl };
+      const aws: Aws = connect({
+        ...terms,
         readOnly: how.look === true,
+        explain: (error) => explain(error, aws),
         secret: (name) => vault.secret(name, password),
         onRequest: (request) => requests.push(request),
         renewal: renewal({
@@ -127,7 +137,12 @@ export async function openSession(context: Context, how: SessionOptions): Promis
       });
       closers.push(() => aws.close());
       signal.throwIfAborted();
-      return { roleArn, credentials, aws, identity: await login.identity(aws) };
+      const rehearse = (): Aws => {
+        const dry = connect({ ...terms, dryRun: true });
+        closers.push(() => dry.close());
+        return dry;
+      };
+      return { roleArn, credentials, aws, rehearse, identity: await login.identity(aws) };
     };
 
     let as = await connectAs(knownRole(context, place, how, login.roleArn));
@@ -147,6 +162,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
       settings,
       aws: as.aws,
       credentials: as.credentials,
+      rehearse: as.rehearse,
       region,
       account: as.identity.account,
       identity: as.identity.arn,

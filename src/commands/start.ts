@@ -9,6 +9,7 @@ import { provideDatabase } from './applicationDatabase.ts';
 import { byHandSteps, keysByHand } from './byHand.ts';
 import { checkChapterDone, checkEverything } from './chapterChecks.ts';
 import { chapterOrder } from './chapterOrder.ts';
+import { beforeLongWork, withLastingCredentials } from './credentialsLife.ts';
 import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
 import { askHomework } from './homework.ts';
 import type { Context } from './index.ts';
@@ -69,6 +70,7 @@ export async function start(
       if (isWork(event)) untouched = false;
       show(event);
     };
+    const again = how.practice ? 'cloudspace practice' : `cloudspace start --name ${name}`;
     const knownBefore = Object.keys(journal.state.resources).length > 0;
     const run = await startRun({
       cloud: session.aws,
@@ -138,12 +140,20 @@ export async function start(
       signal,
       ...(withoutHosts === undefined ? {} : { withoutHosts }),
     });
-    const again = how.practice ? 'cloudspace practice' : `cloudspace start --name ${name}`;
     await faceDrift({ run, walk: list, journal, ui, signal, interactive, repair: options.repair === true });
     const outcome = await walkthrough({
       config,
       walk: list,
-      run,
+      run: withLastingCredentials(
+        run,
+        list.resources,
+        {
+          scale: how.practice ? 1 / session.settings.speed : 1,
+          plays: answers.provision === 'ansible',
+          played: (key) => journal.state.plays[key]?.status === 'done',
+        },
+        beforeLongWork(session.credentials, (event) => ui.notify(event)),
+      ),
       journal,
       ui,
       signal,
@@ -203,8 +213,7 @@ function prelude(ui: Ui, status: 'started' | 'done'): void {
 }
 
 /** The person leaves with everything saved. */
-function leave(ui: Ui, practice: boolean, name: string): 0 {
-  const again = practice ? 'cloudspace practice' : `cloudspace start --name ${name}`;
+function leave(ui: Ui, again: string): 0 {
   ui.notify({
     type: 'summary',
     text: `Saved. \`${again}\` goes on here; \`cloudspace destroy\` takes everything down.`,

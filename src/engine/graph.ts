@@ -107,6 +107,19 @@ export function criticalSeconds(resources: readonly Resource[]): number {
   return Math.max(0, ...finish.values());
 }
 
+/** The same for those of some resources that are not there: what they refer to outside of them, or what is there, costs nothing. */
+export function remainingSeconds(resources: readonly Resource[], outputs: ReadonlyMap<string, Output>): number {
+  const missing = resources.filter(({ key }) => !outputs.has(key));
+  const keys = new Set(missing.map(({ key }) => key));
+  return criticalSeconds(
+    missing.map((resource) => ({
+      ...resource,
+      props: resolvePartly(resource.props, (ref) => (keys.has(ref.$ref) ? ref : 'there')),
+      after: resource.after.filter((ref) => keys.has(ref.$ref)),
+    })),
+  );
+}
+
 function bad(message: string): CloudspaceError {
   return new CloudspaceError(message, { code: 'BadGraph', hint: 'this is a mistake in the steps; please report it' });
 }

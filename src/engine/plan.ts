@@ -1,6 +1,6 @@
 import { adoptedKeys, discover, isLeaving, statusOf } from './discover.ts';
 import { findDrift, itemOf } from './drift.ts';
-import { criticalSeconds, fromOutputs, refsOf, resolveProps } from './graph.ts';
+import { fromOutputs, refsOf, remainingSeconds, resolveProps } from './graph.ts';
 import type { Entry } from './journal.ts';
 import { priceOf } from './render.ts';
 import type { Difference, DriftItem, Output, Resource } from './types.ts';
@@ -78,9 +78,7 @@ export async function makePlan(options: {
   return {
     resources: planned,
     usdPerHour: planned.reduce((sum, item) => sum + item.usdPerHour, 0),
-    seconds: criticalSeconds(
-      resources.filter((resource) => !outputs.has(resource.key)).map((resource) => onlyMissing(resource, outputs)),
-    ),
+    seconds: remainingSeconds(resources, outputs),
     extra,
     drift: drift.map(itemOf),
     outputs,
@@ -93,10 +91,4 @@ function waitsFor(resource: Resource, outputs: ReadonlyMap<string, Output>): Dif
     .map((ref) => ref.$ref)
     .filter((key) => !outputs.has(key));
   return missing.map((key) => ({ attribute: key, want: 'created', have: null }));
-}
-
-/** For the time that is left: references to what is there already cost nothing. */
-function onlyMissing(resource: Resource, outputs: ReadonlyMap<string, Output>): Resource {
-  const props = resolveProps(resource.props, (ref) => (outputs.has(ref.$ref) ? 'there' : ref));
-  return { ...resource, props: props ?? resource.props, after: resource.after.filter((ref) => !outputs.has(ref.$ref)) };
 }
