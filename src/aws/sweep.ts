@@ -33,16 +33,24 @@ const MODELLED: ReadonlySet<ResourceType> = new Set([
   'instance',
 ]);
 
+/** Ids of everything in EC2 that carries this Cloudspace's tag and has a kind; what was deleted an hour ago may be among them. One request for 1,000 tags. */
+export async function taggedIds(aws: Aws, name: string): Promise<string[]> {
+  return (await readTags(aws, name))
+    .filter(({ ResourceType: type }) => type !== undefined && type !== 'security-group-rule' && MODELLED.has(type))
+    .flatMap(({ ResourceId }) => ResourceId ?? []);
+}
+
+function readTags(aws: Aws, name: string) {
+  const Filters = [{ Name: `tag:${TAG.name}`, Values: [name] }];
+  return all(paginateDescribeTags({ client: aws.ec2, pageSize: 1000 }, { Filters }), (page) => page.Tags);
+}
+
 /**
  * Whatever else in EC2 carries this Cloudspace's tag (volumes, network interfaces, snapshots, …): one request, and one more for each of volumes and
  * interfaces to see that they are really still there.
  */
 export async function sweep(aws: Aws, name: string): Promise<readonly Swept[]> {
-  const { ec2: client } = aws;
-  const tags = await all(
-    paginateDescribeTags({ client, pageSize: 1000 }, { Filters: [{ Name: `tag:${TAG.name}`, Values: [name] }] }),
-    (page) => page.Tags,
-  );
+  const tags = await readTags(aws, name);
   const ids = new Map(
     tags.flatMap(({ ResourceId, ResourceType: type }) =>
       ResourceId !== undefined && type !== undefined && !MODELLED.has(type) ? [[ResourceId, type] as const] : [],

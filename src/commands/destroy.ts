@@ -14,7 +14,7 @@ import {
 } from '../engine/destroy.ts';
 import { newScope } from '../engine/discover.ts';
 import { type Journal, openJournal } from '../engine/journal.ts';
-import { CHAPTERS, type ChapterId, CloudspaceError, type Event, type Found } from '../engine/types.ts';
+import { CHAPTERS, type ChapterId, CloudspaceError, type Event, type Found, usageError } from '../engine/types.ts';
 import { type Config, DEFAULTS, teamNumber } from '../steps/config.ts';
 import { type Walk, walk } from '../steps/index.ts';
 import { checkFinalSnapshot, decideFinalSnapshot } from './finalSnapshot.ts';
@@ -33,6 +33,7 @@ export async function run(context: Context): Promise<number> {
   const { options, ui, signal } = context;
   const to = options.to === undefined ? undefined : checkChapter(options.to);
   checkFinalSnapshot(options.finalSnapshot);
+  if (options.wait !== undefined) checkWait(options.wait);
   const practice = options.practice ?? (await isPractice(context));
   const session = await openSession(context, { practice, command: 'destroy', look: options.dryRun === true });
   try {
@@ -75,6 +76,12 @@ export async function run(context: Context): Promise<number> {
     // The lock made the folder of a Cloudspace that this machine never saw.
     if (!session.state) await rmdir(session.dir).catch(() => {});
   }
+}
+
+function checkWait(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 86_400) return seconds;
+  throw usageError(`"${text}" is not a time to wait`, 'give whole seconds, for example --wait 600');
 }
 
 interface Work {
@@ -157,15 +164,17 @@ async function takeDown(work: Work, first: readonly Doomed[]): Promise<Outcome> 
         notify: (event) => ui.notify(event),
         signal,
         pace: session.pace,
+        ...(options.wait === undefined ? {} : { patience: checkWait(options.wait) }),
         blockers: blockerFinder(session.aws, session.name, readOurs),
         lift: async (item) => options.force === true || (options.yes !== true && (await mayLift(context, item))),
         ...(options.yes ? {} : { decide: (item, blockers) => decide(context, item, blockers) }),
       })),
     );
     const lost = new Set(failed.map(({ id }) => id));
-    for (const { out, adopted } of doomed) if (!adopted && !lost.has(out.id)) deleted.add(out.id);
+    for (const { kind, out, adopted } of doomed)
+      if (!adopted && !lost.has(out.id) && !lost.has(kind.partOf?.(out) ?? '')) deleted.add(out.id);
     last = await remains(work, deleted);
-    doomed = last.still.filter(({ out }) => !deleted.has(out.id) && !lost.has(out.id));
+    doomed = last.still.filter(({ kind, out }) => !deleted.has(out.id) && !lost.has(out.id) && !lost.has(kind.partOf?.(out) ?? ''));
     if (doomed.length === 0 || round === ROUNDS) break;
   }
   await journal?.update((state) => {

@@ -38,7 +38,9 @@ export interface Options {
   until?: string;
   to?: string;
   finalSnapshot?: string;
+  wait?: string;
   force?: boolean;
+  takeOver?: boolean;
   stateDir?: string;
   config?: string;
   practice?: boolean;
@@ -163,6 +165,10 @@ const walking: readonly OptionSpec[] = [
   { flags: '--skip-preflight', text: 'do not look ahead for full quotas and names that are taken' },
 ];
 
+const takeOver: OptionSpec = {
+  flags: '--take-over',
+  text: 'go on although another run works on this Cloudspace; that one stops',
+};
 const isPractice: OptionSpec = { flags: '--practice', text: 'on the practice cloud of this machine' };
 const latency: OptionSpec = { flags: '--latency <ms>', text: 'added to every answer of the practice cloud' };
 
@@ -171,7 +177,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'start',
     summary: 'the walkthrough; goes on where it was left (this is what `cloudspace` alone does)',
     default: true,
-    options: [...walking, isPractice, ...shape, ...cloud, ...practiceOnly, latency, quota, fault, ...common],
+    options: [...walking, takeOver, isPractice, ...shape, ...cloud, ...practiceOnly, latency, quota, fault, ...common],
     examples: [
       'cloudspace start --name hackathon-07 --region eu-central-1',
       'cloudspace start --yes --until bastion',
@@ -183,7 +189,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'practice',
     summary: 'the same walkthrough on a practice cloud on this machine: no account, no cost',
-    options: [...walking, ...shape, ...practiceOnly, latency, quota, fault, sessionLife, ...common],
+    options: [...walking, takeOver, ...shape, ...practiceOnly, latency, quota, fault, sessionLife, ...common],
     examples: ['cloudspace practice', 'cloudspace practice --yes', 'cloudspace practice --hosts none --speed 1000'],
     load: () => import('./practice.ts'),
     children: [
@@ -424,6 +430,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--to <chapter>', text: 'only what came after this chapter' },
       { flags: '--final-snapshot <name>', text: "keep the database's data in this snapshot, or none (--yes: none)" },
+      { flags: '--wait <seconds>', text: 'how long to wait for things of others that are in the way (default 60)' },
+      takeOver,
       { flags: '--force', text: 'lift protection against deletion that was switched on by hand' },
       { flags: '--yes', text: 'ask nothing' },
       { flags: '--dry-run', text: 'show what would be deleted' },

@@ -33,7 +33,9 @@ export function leftOver(of: {
 }): Left[] {
   const reasons = new Map(of.failed.map((one) => [one.id, one]));
   const described = new Map(of.resources.map((resource) => [resource.key, resource]));
-  const ours = of.still.map(({ key, kind, out }): Left => {
+  const there = new Set(of.still.filter(({ kind }) => !kind.partOf).map(({ out }) => out.id));
+  const whole = of.still.filter(({ kind, out }) => !there.has(kind.partOf?.(out) ?? ''));
+  const ours = whole.map(({ key, kind, out }): Left => {
     const resource = described.get(key);
     return withCost({
       id: out.id,

@@ -20,7 +20,7 @@ export type Decide = (item: Doomed, blockers: readonly Blocker[]) => Promise<'wa
 
 /** The cloud itself still has to take something down (network interfaces of a load balancer): waited for at most this long, in seconds. */
 const LEAVING_SECONDS = 600;
-/** Things of others are waited for this long before they are left (or asked about again), in seconds. */
+/** Things of others are waited for this long before they are left (or asked about again), in seconds, unless another time is given. */
 const OTHERS_SECONDS = 60;
 /** Waiting makes no sense below this, whatever the pace, in milliseconds. */
 const LEAST_MS = 1000;
@@ -35,6 +35,8 @@ export function patience(options: {
   readonly notify: (event: Event) => void;
   readonly blockers?: (item: Doomed) => Promise<readonly Blocker[]>;
   readonly decide?: Decide;
+  /** how long to wait for things of others, in seconds; default 60 */
+  readonly patience?: number;
   /** ids of what stays because it is the person's */
   readonly adopted: ReadonlySet<string>;
   /** what could not be deleted, as it grows */
@@ -87,7 +89,7 @@ export function patience(options: {
       .join();
     let verdict = verdicts.get(id);
     if (!verdict) {
-      verdict = { until: Date.now() + scaled(OTHERS_SECONDS), left: false };
+      verdict = { until: Date.now() + scaled(options.patience ?? OTHERS_SECONDS), left: false };
       verdicts.set(id, verdict);
       options.notify({
         type: 'warning',
@@ -104,7 +106,7 @@ export function patience(options: {
     }
     known.asking ??= options.decide(item, others).then((answer) => {
       known.left = answer === 'leave';
-      known.until = Date.now() + scaled(OTHERS_SECONDS);
+      known.until = Date.now() + scaled(options.patience ?? OTHERS_SECONDS);
       delete known.asking;
     });
     await known.asking;

@@ -99,6 +99,8 @@ export interface DestroyOptions {
   readonly blockers?: (item: Doomed) => Promise<readonly Blocker[]>;
   /** asks the person about what is held by things of others; left out: they are waited for a while, then left */
   readonly decide?: Decide;
+  /** how long to wait for things of others, in seconds; default 60 */
+  readonly patience?: number;
   /** may the protection of this one be lifted? Left out: no */
   readonly lift?: (item: Doomed) => Promise<boolean>;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { isAlive, startTime } from '../system/processes.ts';
 import { CloudspaceError } from './types.ts';
 
 interface Holder {
@@ -42,7 +43,7 @@ export function acquireLock(dir: string, command: string): Lock {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       const holder = read(path);
-      if (holder && isAlive(holder)) throw locked(holder, path);
+      if (holder && isHeld(holder)) throw locked(holder, path);
       // Stale: move it aside under a name of our own, so that of two who see this only one removes it.
       try {
         renameSync(path, `${temporary}.stale`);
@@ -75,24 +76,9 @@ function read(path: string): Holder | undefined {
   }
 }
 
-function isAlive(holder: Holder): boolean {
+function isHeld(holder: Holder): boolean {
   if (holder.host !== hostname()) return true; // cannot be known from here
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
-  return holder.started === '' || holder.started === startTime(holder.pid);
-}
-
-/** Field 22 of /proc/PID/stat (proc(5)); the command name in field 2 may hold spaces, so count from its closing parenthesis. */
-function startTime(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
+  return isAlive(holder.pid, holder.started);
 }
 
 function locked(holder: Holder, path: string): CloudspaceError {

@@ -13,6 +13,8 @@ export class AwsError extends Error {
 /** Codes and messages EC2 uses for ids that are not there, by kind. Source: EC2 API Reference, "Error codes". */
 const NOT_FOUND = {
   vpc: ['InvalidVpcID.NotFound', 'vpc ID'],
+  vpcEndpoint: ['InvalidVpcEndpointId.NotFound', 'Vpc Endpoint Id'],
+  vpcPeeringConnection: ['InvalidVpcPeeringConnectionID.NotFound', 'vpcPeeringConnection ID'],
   subnet: ['InvalidSubnetID.NotFound', 'subnet ID'],
   internetGateway: ['InvalidInternetGatewayID.NotFound', 'internetGateway ID'],
   routeTable: ['InvalidRouteTableID.NotFound', 'routeTable ID'],

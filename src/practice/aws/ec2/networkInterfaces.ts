@@ -68,6 +68,19 @@ export const networkInterfaceOperations = [
     return { NetworkAcls: items, ...next };
   }),
 
+  // Endpoints and peerings cannot be made here, so there are none: a truthful answer for who looks what is in a VPC.
+  on(ec2.DescribeVpcEndpointsCommand, (input) => {
+    if (input.VpcEndpointIds?.length) throw notFound('vpcEndpoint', input.VpcEndpointIds);
+    const { items, next } = page(filtered([], input.Filters, ec2.VpcEndpoint$), input);
+    return { VpcEndpoints: items, ...next };
+  }),
+
+  on(ec2.DescribeVpcPeeringConnectionsCommand, (input) => {
+    if (input.VpcPeeringConnectionIds?.length) throw notFound('vpcPeeringConnection', input.VpcPeeringConnectionIds);
+    const { items, next } = page(filtered([], input.Filters, ec2.VpcPeeringConnection$), input);
+    return { VpcPeeringConnections: items, ...next };
+  }),
+
   // No prefix list exists without VPC endpoints.
   on(ec2.DescribePrefixListsCommand, (input) => {
     const { items, next } = page(filtered([], input.Filters, ec2.PrefixList$), input);
