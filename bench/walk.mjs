@@ -13,8 +13,9 @@ try {
   const idle = await walk(server, dir, ['--until', 'login']);
   const first = await walk(server, dir);
   const again = await walk(server, dir);
-  // Identity and look-ups, one round of discovery (two calls deep: listeners and targets need their parents), then the longest chain of mutations.
-  const calls = 1 + 2 + 2 + first.longestChain;
+  // Identity and look-ups, one round of discovery (two calls deep: listeners and targets need their parents), the lease (taken, looked again, at the
+  // end given back), and the longest chain of mutations.
+  const calls = 1 + 2 + 2 + 3 + first.longestChain;
   const startUp = idle.ms - idle.sequentialCalls * LATENCY;
   const bound = 1.5 * calls * LATENCY + startUp;
   report(`walk at ${LATENCY} ms a call`, [

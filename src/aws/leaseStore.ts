@@ -60,7 +60,8 @@ export function leaseStore(aws: Aws, name: string) {
       } catch (error) {
         const code = codeOf(error);
         // An answer that was lost may be that of a claim that arrived: reading says whose it is.
-        if (code === 'InvalidKeyPair.Duplicate' || (error as { code?: string }).code === 'OutcomeUnknown') return 'held';
+        if (code === 'InvalidKeyPair.Duplicate' || (error as { code?: string }).code === 'OutcomeUnknown')
+          return 'held';
         if ((error as { code?: string }).code === 'AccessDenied') return 'denied';
         throw error;
       }

@@ -20,6 +20,7 @@ import { type Walk, walk } from '../steps/index.ts';
 import { checkFinalSnapshot, decideFinalSnapshot } from './finalSnapshot.ts';
 import { readHosts, writeHosts } from './hostsFile.ts';
 import type { Context } from './index.ts';
+import { openLease } from './lease.ts';
 import { leftOver, summaryOf } from './leftovers.ts';
 import { locateExisting } from './places.ts';
 import { openSession, type Session } from './session.ts';
@@ -124,6 +125,8 @@ async function remains({ session, to, find, context }: Work, deleted: ReadonlySe
 const SECOND_SWEEP_MS = 10_000;
 
 async function nothingToDo(work: Work): Promise<Outcome> {
+  const lease = await openLease(work.context, work.session, 'destroy'); // a killed run's is taken over and given back
+  await lease.release();
   return { deleted: new Set(), failed: [], ...(await remains({ ...work, find: async () => [] }, new Set())) };
 }
 
@@ -132,6 +135,16 @@ const ROUNDS = 3;
 
 /** The teardown itself. The journal forgets the chapters first: killed at any moment, the next walk does them again. */
 async function takeDown(work: Work, first: readonly Doomed[]): Promise<Outcome> {
+  const lease = await openLease(work.context, work.session, 'destroy');
+  try {
+    await lease.hold();
+    return await inRounds(work, first, () => lease.hold());
+  } finally {
+    await lease.release();
+  }
+}
+
+async function inRounds(work: Work, first: readonly Doomed[], hold: () => Promise<void>): Promise<Outcome> {
   const { context, session, journal, list, to } = work;
   const { options, ui, signal } = context;
   const later = (chapter: ChapterId): boolean => to === undefined || CHAPTERS.indexOf(chapter) > CHAPTERS.indexOf(to);
@@ -164,6 +177,7 @@ async function takeDown(work: Work, first: readonly Doomed[]): Promise<Outcome> 
         notify: (event) => ui.notify(event),
         signal,
         pace: session.pace,
+        hold,
         ...(options.wait === undefined ? {} : { patience: checkWait(options.wait) }),
         blockers: blockerFinder(session.aws, session.name, readOurs),
         lift: async (item) => options.force === true || (options.yes !== true && (await mayLift(context, item))),
@@ -174,7 +188,9 @@ async function takeDown(work: Work, first: readonly Doomed[]): Promise<Outcome> 
     for (const { kind, out, adopted } of doomed)
       if (!adopted && !lost.has(out.id) && !lost.has(kind.partOf?.(out) ?? '')) deleted.add(out.id);
     last = await remains(work, deleted);
-    doomed = last.still.filter(({ kind, out }) => !deleted.has(out.id) && !lost.has(out.id) && !lost.has(kind.partOf?.(out) ?? ''));
+    doomed = last.still.filter(
+      ({ kind, out }) => !deleted.has(out.id) && !lost.has(out.id) && !lost.has(kind.partOf?.(out) ?? ''),
+    );
     if (doomed.length === 0 || round === ROUNDS) break;
   }
   await journal?.update((state) => {

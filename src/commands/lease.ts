@@ -84,7 +84,7 @@ export async function openLease(
  * listing only when that shows something unknown. Throws CloudspaceError `Changed`.
  */
 export async function checkUnchanged(
-  session: Session,
+  session: Pick<Session, 'aws' | 'name'>,
   resources: readonly Resource[],
   outputs: ReadonlyMap<string, Output>,
 ): Promise<void> {
@@ -96,7 +96,7 @@ export async function checkUnchanged(
   const changed = [...now.outputs].filter(([key, { id }]) => outputs.get(key)?.id !== id).map(([key]) => key);
   if (changed.length === 0) return;
   throw new CloudspaceError(
-    `somebody else worked on "${session.name}" since this run looked: ${changed.slice(0, 5).join(', ')}${changed.length > 5 ? ' and more' : ''} ${changed.length === 1 ? 'is' : 'are'} new`,
+    `"${session.name}" was worked on by somebody else since this run looked: ${changed.slice(0, 5).join(', ')}${changed.length > 5 ? ' and more' : ''} ${changed.length === 1 ? 'is' : 'are'} new`,
     { code: 'Changed', hint: 'nothing was changed here; run it again: it goes on from what is there now' },
   );
 }

@@ -35,6 +35,8 @@ export interface ProvisionOptions {
   readonly pace: number;
   readonly notify: (event: Event) => void;
   readonly signal: AbortSignal;
+  /** makes sure that nobody else works on the Cloudspace */
+  readonly hold: () => Promise<void>;
 }
 
 /** Console output appears minutes after the boot on AWS ("posted after each transition", GetConsoleOutput); longer than this it is a fault. Seconds. */
@@ -78,6 +80,7 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
       notify({ type: 'play', key: play.key, title: play.title, status: 'kept', hosts: play.hosts });
       return;
     }
+    await options.hold();
     // Only what failed is run again, if nothing else has changed since.
     const again = before?.status === 'failed' && before.fingerprint === fingerprint ? before.failedHosts : undefined;
     const logFile = join(dir, 'logs', `${play.key}.log`);

@@ -1,6 +1,7 @@
 import { referenceDeployment } from '../ansible/paths.ts';
-import { startRun } from '../engine/apply.ts';
+import { type Run, startRun } from '../engine/apply.ts';
 import { newState, openJournal } from '../engine/journal.ts';
+import type { Lease } from '../engine/lease.ts';
 import { CHAPTERS, type ChapterId, type Event, type Ui, usageError } from '../engine/types.ts';
 import { walk } from '../steps/index.ts';
 import { errorEvent } from '../ui/errorText.ts';
@@ -14,6 +15,7 @@ import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
 import { askHomework } from './homework.ts';
 import type { Context } from './index.ts';
 import { lastAct } from './lastAct.ts';
+import { checkUnchanged, openLease } from './lease.ts';
 import { explain, offerProfile, roleChooser, settled } from './login.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { provisioner } from './provision.ts';
@@ -43,6 +45,7 @@ export async function start(
     command: how.practice ? 'practice' : 'start',
     ...(interactive ? { chooseRole: roleChooser(context) } : {}),
   });
+  let lease: Lease | undefined;
   try {
     if (interactive) await offerProfile(context, session);
     if (interactive && session.state === undefined) await explain(context, 'Your SSH key');
@@ -72,6 +75,11 @@ export async function start(
     };
     const again = how.practice ? 'cloudspace practice' : `cloudspace start --name ${name}`;
     const knownBefore = Object.keys(journal.state.resources).length > 0;
+    let found: Run | undefined;
+    lease = await openLease(context, session, how.practice ? 'practice' : 'start', async () => {
+      if (found) await checkUnchanged(session, list.resources, found.outputs);
+    });
+    const { hold } = lease;
     const run = await startRun({
       cloud: session.aws,
       name,
@@ -81,12 +89,14 @@ export async function start(
       notify,
       signal,
       pace: session.pace,
+      hold,
       durations: how.practice ? 1 / session.settings.speed : 1,
       secrets: (names) => generateSecrets(session, names),
       // Nobody is there to ask: what fails while it is made is made anew once, and what is made by hand has to be there.
       ...(interactive ? {} : { replacements: 1, byHand: keysByHand(byHand, list) }),
       ...(answers.provision === 'ansible' ? { play: (play) => provision(play) } : {}),
     });
+    found = run;
     if (!options.skipPreflight) {
       const wanted = list.resources.filter(
         ({ key }) => CHAPTERS.indexOf(list.chapterOf(key)) <= CHAPTERS.indexOf(until),
@@ -119,6 +129,7 @@ export async function start(
       pace: session.pace,
       notify,
       signal,
+      hold,
     });
     const endpoints = () =>
       endpointsOf(run.outputs, how.practice, (address, port) => session.practice?.reach(address, port));
@@ -203,6 +214,7 @@ export async function start(
     });
     return good || interactive ? 0 : 1;
   } finally {
+    await lease?.release();
     await session.close();
   }
 }

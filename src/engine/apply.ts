@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly replacements?: number;
   /** keys of what a person makes: taken over when the one thing that fits is there, never made */
   readonly byHand?: ReadonlySet<string>;
+  /** makes sure that nobody else works on the Cloudspace, before each request that changes something; throws when somebody does */
+  readonly hold?: () => Promise<void>;
   /** runs an Ansible play; undefined: plays are skipped, and say so */
   readonly play?: (play: Play) => Promise<void>;
   /** generates the named secrets that are missing */
@@ -108,7 +110,12 @@ export async function startRun(options: RunOptions): Promise<Run> {
   const stock = await takeStock(options);
   const { outputs, adopted } = stock;
   const poller = createPoller(cloud, name, options.pace, signal);
-  const mutate = limiter(options.concurrency ?? 10);
+  const slots = limiter(options.concurrency ?? 10);
+  const mutate: typeof slots = (work) =>
+    slots(async () => {
+      await options.hold?.();
+      return work();
+    });
   const make = createMaker(options, stock, poller, mutate);
   const { report } = make;
   const nodes = new Map<string, Node>();
@@ -375,7 +382,18 @@ export async function startRun(options: RunOptions): Promise<Run> {
       failed.delete(key);
     }
     const doomed = await findDoomed(cloud, resources, name, (key) => keys.includes(key));
-    const left = await destroy({ cloud, name, resources, doomed, journal, notify, signal, pace: options.pace });
+    const { pace, hold } = options;
+    const left = await destroy({
+      cloud,
+      name,
+      resources,
+      doomed,
+      journal,
+      notify,
+      signal,
+      pace,
+      ...(hold ? { hold } : {}),
+    });
     const still = new Set(left.map(({ key }) => key));
     for (const key of keys.filter((one) => !still.has(one))) {
       outputs.delete(key);

@@ -95,6 +95,8 @@ export interface DestroyOptions {
   readonly concurrency?: number;
   /** scales every wait; 1 for AWS */
   readonly pace: number;
+  /** makes sure that nobody else works on the Cloudspace, before each deletion; throws when somebody does */
+  readonly hold?: () => Promise<void>;
   /** finds what holds something that the cloud refuses to delete */
   readonly blockers?: (item: Doomed) => Promise<readonly Blocker[]>;
   /** asks the person about what is held by things of others; left out: they are waited for a while, then left */
@@ -115,7 +117,12 @@ export async function destroy(options: DestroyOptions): Promise<Leftover[]> {
   const adopted = options.doomed.filter((item) => item.adopted);
   const going = new Set(doomed.filter(({ kind }) => !kind.partOf).map(({ out }) => out.id));
   const poller = createPoller(cloud, options.name, options.pace, signal);
-  const mutate = limiter(options.concurrency ?? DELETIONS);
+  const slots = limiter(options.concurrency ?? DELETIONS);
+  const mutate: typeof slots = (work) =>
+    slots(async () => {
+      await options.hold?.();
+      return work();
+    });
   const dependents = dependentKinds(options.resources);
   const leftovers: Leftover[] = [];
   const done = new Map<string, Promise<void>>();
@@ -184,7 +191,7 @@ export async function destroy(options: DestroyOptions): Promise<Leftover[]> {
       await note([item], undefined);
       report(item, 'deleted', { seconds: (Date.now() - started) / 1000 });
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || (error as { code?: string }).code === 'LeaseLost') throw error;
       const blockers = (error as { blockers?: readonly Blocker[] }).blockers ?? [];
       const reason = blockers.length > 0 ? `held by ${sentence(blockers)}` : (error as Error).message;
       leftovers.push({ key: item.key, kind, id: out.id, reason, blockers });

@@ -148,6 +148,7 @@ describe("a team's own repository", () => {
       pace: 1,
       notify: (event) => events.push(event),
       signal: new AbortController().signal,
+      hold: async () => {},
     });
     const play = (playbook: string, hosts: readonly string[]): Play => ({
       key: `play-${playbook}`,
