@@ -31,6 +31,9 @@ export async function writeProfile(
   if (!/^[\w@+.%:-]+$/.test(name)) {
     throw usageError(`"${name}" cannot be the name of an AWS profile`, 'Use letters, digits and . _ - only.');
   }
+  for (const [key, value] of Object.entries(settings))
+    if (/\p{Cc}/u.test(value))
+      throw usageError(`${key} ${JSON.stringify(value)} cannot be written into an AWS profile`, 'It is one line.');
   const file = await followLink(options.file ?? awsFiles().config);
   const before = await readIfThere(file);
   const { text, differences } = setKeys(before ?? '', name, settings);

@@ -12,6 +12,7 @@ import { CHAPTER_HOSTS, PROBES, type Probe } from '../checks/hosts.ts';
 import type { Question } from '../checks/run.ts';
 import { failed, passed, skipped, type Verdict } from '../checks/types.ts';
 import { CHAPTERS } from '../engine/types.ts';
+import { isWorld } from '../steps/config.ts';
 import { ask, isApplications, readAuthority } from './answer.ts';
 import type { Endpoint, Endpoints } from './endpointsFile.ts';
 import { readHosts, sshOptions } from './hostsFile.ts';
@@ -251,6 +252,8 @@ function httpQuestions(checked: Checked, facts: Ask<Facts>, remote: Ask<Remote>)
       title: 'The services API answers you',
       judge: async () => {
         if (ownDeployment) return skipped('what your own deployment repository sets up is not known here');
+        if (isWorld(String(place.state?.answers.sshFrom ?? '')))
+          return skipped('with SSH open to the world its port is closed to it; the command asks it over SSH');
         const publicIp = named(await facts(), 'services')[0]?.publicIp;
         const endpoint =
           endpoints.services['443'] ?? (practice || publicIp === undefined ? undefined : { host: publicIp, port: 443 });

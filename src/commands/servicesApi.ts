@@ -81,7 +81,8 @@ export function curlConfig(token: string, method: string, path: string, body: un
   if (body !== undefined)
     settings.push(['header', 'Content-Type: application/json'], ['data-raw', JSON.stringify(body)]);
   const lines = settings.map(([key, value]) => `${key} = "${escaped(value)}"`);
-  return ['silent', 'show-error', ...lines, ''].join('\n');
+  // path-as-is: ".." in an id stays in its place.
+  return ['silent', 'show-error', 'path-as-is', ...lines, ''].join('\n');
 }
 
 const escaped = (text: string): string =>

@@ -17,10 +17,10 @@ export function equalCommand(
     .join(' ');
 }
 
-/** Quoted for a POSIX shell; a leading `$name` or `$(…)` stays live on purpose. */
+/** Quoted for a POSIX shell. `$name` stays live, for what is not known yet; every other use of the dollar sign is text. */
 export function shellQuote(word: string): string {
   if (/^[A-Za-z0-9_./:=@%+,-]+$/.test(word) || /^\$[a-z0-9_]+$/.test(word)) return word;
-  if (word.includes('$')) return `"${word.replaceAll(/(["\\`])/g, '\\$1')}"`;
+  if (/\$[A-Za-z_]/.test(word)) return `"${word.replaceAll(/(["\\`]|\$(?![A-Za-z_]))/g, '\\$1')}"`;
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

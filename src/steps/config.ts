@@ -104,6 +104,11 @@ export function checkSshFrom(text: string, allowWorld: boolean): string {
   return cidr;
 }
 
+/** Everybody's addresses: what `--allow-world-ssh` accepts for port 22. */
+export function isWorld(cidr: string): boolean {
+  return cidr.endsWith('/0');
+}
+
 /** Checks that a text is an OpenSSH public key: the blob names the type that the line names. Throws a usage error; the text is never shown, as it may be a private key. */
 export function checkPublicKey(text: string, from: string): string {
   const line =

@@ -1,6 +1,6 @@
 import { securityGroupRules } from '../aws/resources/securityGroupRules.ts';
 import { type Chapter, out, ready, resource } from '../engine/types.ts';
-import type { Config } from './config.ts';
+import { type Config, isWorld } from './config.ts';
 import { POSTGRES_PORT } from './controller.ts';
 import { groups, sshFromBastion } from './groups.ts';
 import { publicHost } from './host.ts';
@@ -51,13 +51,18 @@ export const services: Chapter<Config> = {
                 sourceGroupId: out(groups.controller(config), 'id'),
                 description: 'API from the controller',
               },
-              {
-                protocol: 'tcp',
-                fromPort: 443,
-                toPort: 443,
-                cidr: config.sshFrom,
-                description: 'API from your own address',
-              },
+              // Who opens SSH to the world has not asked for more: the command reaches the API over SSH anyway.
+              ...(isWorld(config.sshFrom)
+                ? []
+                : [
+                    {
+                      protocol: 'tcp' as const,
+                      fromPort: 443,
+                      toPort: 443,
+                      cidr: config.sshFrom,
+                      description: 'API from your own address',
+                    },
+                  ]),
               {
                 protocol: 'tcp',
                 fromPort: 443,
