@@ -59,25 +59,46 @@ function build(spec: CommandSpec): Command {
 
 async function execute(spec: CommandSpec, flags: Options, args: readonly string[]): Promise<number> {
   const { chooseUi } = await import('./ui/index.ts');
-  const ui = chooseUi({
-    json: flags.json === true,
-    yes: flags.yes === true,
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
-    signal: interrupt.signal,
-  });
+  const ui = await discreet(
+    chooseUi({
+      json: flags.json === true,
+      yes: flags.yes === true,
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      env: process.env,
+      signal: interrupt.signal,
+    }),
+  );
   watchSignals(ui);
   try {
     const options = spec.config === false ? flags : await withConfigFile(flags);
     const { run } = await spec.load();
-    return await run({ options, args, ui, signal: interrupt.signal, print: (text) => process.stdout.write(text) });
+    const { redact } = await import('./secrets/redact.ts');
+    const { secretSource } = await import('./secrets/source.ts');
+    return await run({
+      options,
+      args,
+      ui,
+      signal: interrupt.signal,
+      secrets: secretSource({ ask: (question) => ui.ask(question), signal: interrupt.signal }),
+      print: (text) => process.stdout.write(redact(text)),
+    });
   } catch (error) {
     return await fail(error, ui);
   } finally {
     ui.close();
   }
+}
+
+/** No secret that this run has learnt is ever shown, whatever an event or an error carries. */
+async function discreet(ui: Ui): Promise<Ui> {
+  const { redactDeep } = await import('./secrets/redact.ts');
+  return {
+    notify: (event) => ui.notify(redactDeep(event)),
+    ask: (question) => ui.ask(question),
+    close: () => ui.close(),
+  };
 }
 
 async function fail(error: unknown, ui: Ui): Promise<number> {

@@ -24,7 +24,12 @@ export interface PlaybookOptions {
   readonly limit?: readonly string[];
   /** passed in a file, never as arguments; strings are data, not templates */
   readonly extraVars?: Readonly<Record<string, unknown>>;
-  readonly vault?: { readonly file: string; readonly vaultId: string; readonly passwordFile: string };
+  readonly vault?: {
+    readonly file: string;
+    readonly vaultId: string;
+    readonly passwordFile: string;
+    readonly env?: Readonly<Record<string, string>>;
+  };
   /** password files of further vault ids: of what is encrypted in the repository itself */
   readonly vaultIds?: Readonly<Record<string, string>>;
   /** the ssh_config that the inventory names: an unreachable host is then asked again for the reason, which Ansible does not get to see */
@@ -102,7 +107,11 @@ async function execute(options: PlaybookOptions, playbook: string): Promise<Play
     const output = log.fd as 3;
     const running = execa('ansible-playbook', arguments_(options, playbook, varsFile), {
       cwd: deployment,
-      env: { ...ansibleEnvironment(deployment, home, { programs: asksPrograms(options) }), CLOUDSPACE_EVENTS_FD: '3' },
+      env: {
+        ...ansibleEnvironment(deployment, home, { programs: asksPrograms(options) }),
+        ...options.vault?.env,
+        CLOUDSPACE_EVENTS_FD: '3',
+      },
       extendEnv: false,
       stdio: ['ignore', output, output, 'pipe'],
       buffer: false,

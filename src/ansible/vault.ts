@@ -1,9 +1,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import { existsSync, type Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExecaError, execa } from 'execa';
-import { Document, isMap, isScalar, parseDocument, Scalar } from 'yaml';
+import { Document, isMap, isScalar, isSeq, parseDocument, Scalar } from 'yaml';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import { writeAtomically } from '../system/files.ts';
 import { decrypt, encrypt, isVault } from './vaultFormat.ts';
@@ -15,6 +15,12 @@ export interface VaultOptions {
   readonly vaultId: string;
   /** file with the vault password; undefined: `vault-password` in `dir`, made with a random password when missing */
   readonly passwordFile?: string;
+  /** gives the password, instead of reading `passwordFile`, which then is for Ansible and for messages */
+  readonly password?: () => Promise<string>;
+  /** for Ansible's environment, where the password file needs something of it; no secret */
+  readonly env?: Readonly<Record<string, string>>;
+  /** hears of each secret before it is given out: to keep it off the screen */
+  readonly onSecret?: (value: string) => void;
 }
 
 export interface Vault {
@@ -24,6 +30,15 @@ export interface Vault {
   readonly passwordFile: string;
   /** true when the password lies beside the vault: it then guards against reading one file, not against reading the folder */
   readonly passwordBesideState: boolean;
+  readonly env: Readonly<Record<string, string>>;
+  /** names of all that is in it, in the file's order */
+  names(): Promise<string[]>;
+  /** the text under a key; undefined when it is not there. Makes nothing. */
+  peek(key: string): Promise<string | undefined>;
+  /** Sets keys to texts or lists of texts, removes those that are undefined, all in one write. Comments, other keys and the order stay. */
+  set(values: Readonly<Record<string, string | readonly string[] | undefined>>): Promise<void>;
+  /** the list under a key, for `set`; empty when it is not there */
+  list(key: string): Promise<string[]>;
   /** The secret under a key. Missing: made by `generate` (default: `password`) and on disk, encrypted, when this resolves. */
   secret(key: string, generate?: () => string): Promise<string>;
   /** Makes all that are missing in one write. */
@@ -64,7 +79,9 @@ export function openVault(options: VaultOptions): Vault {
   /** A new password is made only where nothing has been encrypted with another one. */
   function vaultPassword(): Promise<string> {
     const nothingEncrypted = cached?.stamp === '';
-    key ??= readPassword(passwordFile, options.vaultId, options.passwordFile === undefined && nothingEncrypted);
+    key ??=
+      options.password?.() ??
+      readPassword(passwordFile, options.vaultId, options.passwordFile === undefined && nothingEncrypted);
     key.catch(() => {
       key = undefined;
     });
@@ -114,6 +131,14 @@ export function openVault(options: VaultOptions): Vault {
       );
     }
     if (plain !== undefined) return plain;
+    const former = join(options.dir, 'vault-password');
+    if (options.password)
+      throw new CloudspaceError(`the vault password that is configured does not open ${file}`, {
+        code: 'VaultPassword',
+        hint: existsSync(former)
+          ? `it was encrypted with the one in ${former}. Change that: ansible-vault rekey --vault-id ${options.vaultId}@${former} --new-vault-id ${options.vaultId}@${passwordFile} ${file}`
+          : 'put the right one where the configuration says, or correct the reference',
+      });
     throw new CloudspaceError(`the password in ${passwordFile} does not open ${file}`, {
       code: 'VaultPassword',
       hint: 'put the right vault password there (or name its file); if the vault itself was changed by hand, restore it from a copy',
@@ -124,7 +149,7 @@ export function openVault(options: VaultOptions): Vault {
     const node = document.get(name, true);
     if (node === undefined) return undefined;
     if (isScalar(node) && typeof node.value === 'string' && node.value !== '')
-      return node.tag === '!vault' ? decryptOrExplain(node.value) : node.value;
+      return said(node.tag === '!vault' ? await decryptOrExplain(node.value) : node.value);
     throw damaged(file, `has a value under "${name}" that is no text`, `quote it; ${editHint()}`);
   }
 
@@ -132,13 +157,43 @@ export function openVault(options: VaultOptions): Vault {
     const document = await load();
     const missing = Object.entries(generators).filter(([name]) => !document.has(name));
     if (missing.length === 0) return;
-    for (const [name, generate] of missing) {
-      if (!KEY.test(name)) throw new TypeError(`"${name}" is no name for an Ansible variable`);
-      // Quoted, so that no reader of YAML takes it for a number.
-      const value = new Scalar(generate());
-      value.type = Scalar.QUOTE_DOUBLE;
-      document.set(name, value);
+    for (const [name, generate] of missing) put(document, name, said(generate()));
+    await save(document);
+  }
+
+  async function set(values: Readonly<Record<string, string | readonly string[] | undefined>>): Promise<void> {
+    const document = await load();
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) document.delete(name);
+      else if (typeof value === 'string') put(document, name, said(value));
+      else document.set(name, document.createNode(value.map(said).map(quoted)));
     }
+    await save(document);
+  }
+
+  async function list(name: string): Promise<string[]> {
+    const node = (await load()).get(name, true);
+    if (node === undefined) return [];
+    const items = isSeq(node) ? node.items.map((item) => (isScalar(item) ? item.value : undefined)) : [undefined];
+    if (items.every((item) => typeof item === 'string')) return items.map(said);
+    throw damaged(file, `has a value under "${name}" that is no list of texts`, editHint());
+  }
+
+  /** A key that is there keeps its place and the comments around it. */
+  function put(document: Document, name: string, value: string): void {
+    if (!KEY.test(name)) throw new TypeError(`"${name}" is no name for an Ansible variable`);
+    const fresh = quoted(value);
+    const before = document.get(name, true);
+    if (isScalar(before) && before.comment) fresh.comment = before.comment;
+    document.set(name, fresh);
+  }
+
+  function said(value: string): string {
+    options.onSecret?.(value);
+    return value;
+  }
+
+  async function save(document: Document): Promise<void> {
     try {
       await writeAtomically(
         file,
@@ -162,7 +217,25 @@ export function openVault(options: VaultOptions): Vault {
         return (await textOf(await load(), name)) as string;
       }),
     ensure: (generators) => oneAtATime(() => ensure(generators)),
+    env: options.env ?? {},
+    names: () => oneAtATime(async () => keysOf(await load())),
+    peek: (name) => oneAtATime(async () => textOf(await load(), name)),
+    set: (values) => oneAtATime(() => set(values)),
+    list: (name) => oneAtATime(() => list(name)),
   };
+}
+
+/** Quoted, so that no reader of YAML takes it for a number. */
+function quoted(text: string): Scalar<string> {
+  const value = new Scalar(text);
+  value.type = Scalar.QUOTE_DOUBLE;
+  return value;
+}
+
+function keysOf(document: Document): string[] {
+  return isMap(document.contents)
+    ? document.contents.items.map(({ key }) => String(isScalar(key) ? key.value : key))
+    : [];
 }
 
 /** Reads the password as Ansible does (white space around it does not count), or makes one where that is allowed. */

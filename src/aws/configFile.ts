@@ -3,12 +3,10 @@ import { usageError } from '../engine/types.ts';
 import { writeAtomically } from '../system/files.ts';
 import { awsFiles } from './credentials.ts';
 
-/** What `cloudspace` writes into a profile: a role that is assumed with another profile's credentials. */
-export interface ProfileSettings {
-  readonly role_arn: string;
-  readonly source_profile: string;
-  readonly region: string;
-}
+/** What `cloudspace` writes into a profile, by AWS's names: a role and the profile it starts from, or the process that fetches a key. Never a key. */
+export type ProfileSettings = Readonly<
+  Partial<Record<'role_arn' | 'source_profile' | 'credential_process' | 'region', string>>
+>;
 
 export interface WrittenProfile {
   readonly file: string;
@@ -26,7 +24,7 @@ export interface WrittenProfile {
 export async function writeProfile(
   name: string,
   settings: ProfileSettings,
-  options: { readonly file?: string; readonly replace?: boolean } = {},
+  options: { readonly file?: string; readonly replace?: boolean; readonly backup?: boolean } = {},
 ): Promise<WrittenProfile> {
   if (!/^[\w@+.%:-]+$/.test(name)) {
     throw usageError(`"${name}" cannot be the name of an AWS profile`, 'Use letters, digits and . _ - only.');
@@ -46,7 +44,7 @@ export async function writeProfile(
     );
   }
   const mode = before === undefined ? 0o600 : (await stat(file)).mode & 0o777;
-  const backup = before === undefined ? undefined : `${file}.before-cloudspace`;
+  const backup = before === undefined || options.backup === false ? undefined : `${file}.before-cloudspace`;
   if (backup !== undefined) await copyFile(file, backup);
   await writeAtomically(file, text, { mode });
   return { file, changed: true, ...(backup !== undefined && { backup }) };

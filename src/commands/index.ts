@@ -1,4 +1,5 @@
 import type { Ui } from '../engine/types.ts';
+import type { SecretSource } from '../secrets/source.ts';
 import type { DeploymentMapping } from './deploymentMapping.ts';
 import { faultCommand } from './practiceFaultCommands.ts';
 import { servicesCommand } from './servicesCommands.ts';
@@ -10,6 +11,8 @@ export interface Context {
   readonly args: readonly string[];
   readonly ui: Ui;
   readonly signal: AbortSignal;
+  /** reads references to secrets; one for the whole run (secretsOf of secrets.ts) */
+  readonly secrets?: SecretSource;
   /** for what a machine reads: one JSON document, an ssh_config */
   readonly print: (text: string) => void;
 }
@@ -21,6 +24,9 @@ export interface Options {
   profile?: string;
   account?: string;
   roleArn?: string;
+  accessKeyId?: string;
+  secretAccessKey?: string;
+  sessionToken?: string;
   endpointUrl?: string;
   credentialsWait?: string;
   skipPreflight?: boolean;
@@ -63,6 +69,8 @@ export interface Options {
   http?: string;
   follow?: boolean;
   tail?: string;
+  from?: string;
+  later?: boolean;
   /** of cloudspace.yaml alone: how a team's own deployment repository is used (deploymentMapping.ts) */
   mapping?: DeploymentMapping;
   /** of cloudspace.yaml alone: other systems, and what an organiser settles for all teams */
@@ -396,6 +404,59 @@ export const COMMANDS: readonly CommandSpec[] = [
         load: async () => ({ run: (await import('./config.ts')).schema }),
       },
     ],
+  },
+  {
+    name: 'secrets',
+    summary: 'what the vault holds and what the configuration refers to, by name; values change here',
+    options: common,
+    examples: ['cloudspace secrets', 'cloudspace secrets rotate redis_password'],
+    load: async () => ({ run: (await import('./secretsCommands.ts')).list }),
+    children: [
+      {
+        name: 'list',
+        summary: 'names of all secrets and where they are kept; never a value',
+        options: common,
+        examples: ['cloudspace secrets list --json'],
+        load: async () => ({ run: (await import('./secretsCommands.ts')).list }),
+      },
+      {
+        name: 'show',
+        arguments: '<key>',
+        summary: 'one value, after a yes, at a terminal only',
+        options: common,
+        examples: ['cloudspace secrets show services_api_token'],
+        load: async () => ({ run: (await import('./secretsCommands.ts')).show }),
+      },
+      {
+        name: 'rotate',
+        arguments: '<key>',
+        summary: 'give a secret a new value, and run the plays again that put it to use',
+        options: [
+          { flags: '--from <ref>', text: 'the new value: op://…, env:NAME, file:PATH, prompt (default: made here)' },
+          { flags: '--later', text: 'change the vault only; the next start runs the plays' },
+          { flags: '--yes', text: 'ask nothing' },
+          ...cloud,
+          ...practiceOnly,
+          ...common,
+        ],
+        examples: ['cloudspace secrets rotate redis_password', 'cloudspace secrets rotate our_key --from prompt'],
+        load: () => import('./secretsRotate.ts'),
+      },
+    ],
+  },
+  {
+    name: 'credential-process',
+    summary: 'prints the AWS access key from where it is kept, for `credential_process` of an AWS profile',
+    options: [
+      { flags: '--access-key-id <ref>', text: 'where the id is kept, or the id (default: aws in cloudspace.yaml)' },
+      { flags: '--secret-access-key <ref>', text: 'where the secret is kept: op://…, env:NAME, file:PATH' },
+      { flags: '--session-token <ref>', text: 'where the session token is kept, for a temporary key' },
+      ...common.slice(2, 3),
+    ],
+    examples: [
+      'cloudspace credential-process --access-key-id op://team/aws/id --secret-access-key op://team/aws/secret',
+    ],
+    load: () => import('./awsKey.ts'),
   },
   servicesCommand(common),
   {

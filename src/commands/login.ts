@@ -2,6 +2,7 @@ import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
 import { login } from '../steps/login.ts';
 import { lifeOf } from './credentialsLife.ts';
+import { credentialProcess, keyInUse } from './awsKey.ts';
 import type { Context } from './index.ts';
 import type { Session, SessionOptions } from './session.ts';
 
@@ -46,27 +47,46 @@ export function roleChooser({ ui }: Context): NonNullable<SessionOptions['choose
 }
 
 /** Offers to write a profile for the role, so that the `aws` CLI and the console work with it too. Nothing in the file is disturbed. */
-export async function offerProfile({ ui }: Context, session: Session): Promise<void> {
-  if (session.practice || session.roleArn === undefined || session.state !== undefined) return;
+export async function offerProfile(context: Context, session: Session): Promise<void> {
+  const { ui } = context;
+  const key = keyInUse(context);
+  if (session.practice || session.state !== undefined || (session.roleArn === undefined && key === undefined)) return;
   ui.notify({ type: 'info', text: await section('A profile for the role') });
   const write = await ui.ask({
     kind: 'confirm',
     id: 'profile',
     message: `Write the profile "${session.name}" to your AWS config file?`,
-    help: 'It names the role and the profile it starts from. No key is written.',
+    help: key
+      ? 'It names the role, and beside it a profile whose key is fetched each time it is needed. No key is written.'
+      : 'It names the role and the profile it starts from. No key is written.',
     default: false,
   });
   if (!write) return;
   const { writeProfile } = await import('../aws/configFile.ts');
-  const written = await writeProfile(session.name, {
-    role_arn: session.roleArn,
-    source_profile: session.profile ?? process.env.AWS_PROFILE ?? 'default',
-    region: session.region,
-  });
+  const { region, roleArn } = session;
+  const fetching = key && credentialProcess(key);
+  const keyProfile = roleArn === undefined ? session.name : `${session.name}-key`;
+  // One backup for both: of the file as it was before either.
+  const source =
+    fetching !== undefined && roleArn !== undefined
+      ? await writeProfile(keyProfile, { credential_process: fetching, region })
+      : undefined;
+  const written = await writeProfile(
+    session.name,
+    roleArn === undefined
+      ? { ...(fetching === undefined ? {} : { credential_process: fetching }), region }
+      : {
+          role_arn: roleArn,
+          source_profile: fetching ? keyProfile : (session.profile ?? process.env.AWS_PROFILE ?? 'default'),
+          region,
+        },
+    { backup: source?.changed !== true },
+  );
+  const backup = source?.backup ?? written.backup;
   ui.notify({
     type: 'info',
     text: written.changed
-      ? `The profile is in \`${written.file}\`${written.backup ? `, the file as it was in \`${written.backup}\`` : ''}. Try: \`aws sts get-caller-identity --profile ${session.name}\``
+      ? `The profile is in \`${written.file}\`${backup ? `, the file as it was in \`${backup}\`` : ''}. Try: \`aws sts get-caller-identity --profile ${session.name}\``
       : `\`${written.file}\` says that already.`,
   });
 }

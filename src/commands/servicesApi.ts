@@ -1,7 +1,6 @@
-import { openVault } from '../ansible/vault.ts';
 import { CloudspaceError, usageError } from '../engine/types.ts';
-import { vaultPasswordFile } from './deploymentMapping.ts';
 import type { Context } from './index.ts';
+import { openOwnVault } from './ownVault.ts';
 import { locateExisting } from './places.ts';
 import { openRemote, type Remote, remoteError } from './remote.ts';
 
@@ -28,15 +27,14 @@ export async function openServices(context: Context): Promise<AskServices> {
       'go on with the walkthrough: its last chapter makes it',
       'NoServices',
     );
-  const passwordFile = await vaultPasswordFile(place.dir, context.options.mapping ?? {});
-  const vault = openVault({ dir: place.dir, vaultId: 'development', ...(passwordFile ? { passwordFile } : {}) });
-  const token = await vault.secret('services_api_token', () => {
+  const vault = await openOwnVault(context, place.dir);
+  const token = await vault.peek('services_api_token').finally(() => vault.close());
+  if (token === undefined)
     throw usageError(
       'the vault holds no services_api_token: the services API was never provisioned from here',
       'go on with the walkthrough: its last chapter makes it',
       'NoServices',
     );
-  });
   return (method, path, body) => ask(remote, token, method, path, body);
 }
 

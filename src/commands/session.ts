@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
-import { openVault, password, type Vault } from '../ansible/vault.ts';
+import { password, type Vault } from '../ansible/vault.ts';
 import type { Aws, AwsRequest } from '../aws/clients.ts';
 import type { Credentials, Identity } from '../aws/credentials.ts';
 import { acquireLock, type Lock } from '../engine/lock.ts';
 import { type CloudspaceError, type Ui, usageError } from '../engine/types.ts';
 import { DEFAULTS, teamNumber } from '../steps/config.ts';
-import { OWN_VAULT, vaultPasswordFile } from './deploymentMapping.ts';
+import { configuredKey } from './awsKey.ts';
 import type { Context } from './index.ts';
+import { openOwnVault } from './ownVault.ts';
 import { locate, type Place } from './places.ts';
 import { openPracticeCloud, type PracticeCloud, type PracticeSettings, practiceSettings } from './practiceCloud.ts';
 
@@ -42,6 +43,8 @@ export interface SessionOptions {
   readonly command: string;
   /** only looks: takes no lock, its clients refuse every mutation, practice hosts are left alone */
   readonly look?: boolean;
+  /** the caller holds the lock already */
+  readonly locked?: boolean;
   readonly settings?: PracticeSettings;
   /** interactive login: sees who we are, and may answer with a role to assume */
   readonly chooseRole?: (identity: Identity, suggested: string | undefined) => Promise<string | undefined>;
@@ -57,7 +60,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
   if (options.roleArn !== undefined) checkRoleArn(options.roleArn);
   const wait = credentialsWait(options);
   const place = await locate(context, how.practice);
-  const lock: Lock = how.look ? { release() {} } : acquireLock(place.dir, how.command);
+  const lock: Lock = how.look || how.locked ? { release() {} } : acquireLock(place.dir, how.command);
   const closers: (() => Promise<void> | void)[] = [() => lock.release()];
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer();
@@ -80,12 +83,9 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     const endpointUrl =
       practice?.endpoint ??
       (await login.resolveEndpoint({ endpointUrl: options.endpointUrl ?? text(saved.endpointUrl), profile }))?.value;
-    const passwordFile = await vaultPasswordFile(place.dir, options.mapping ?? {});
-    const vault = openVault({
-      dir: place.dir,
-      vaultId: OWN_VAULT,
-      ...(passwordFile === undefined ? {} : { passwordFile }),
-    });
+    const vault = await openOwnVault(context, place.dir);
+    closers.push(() => vault.close());
+    const configured = practice ? undefined : configuredKey(context);
     const requests: AwsRequest[] = [];
 
     let explainer: ((error: CloudspaceError) => Promise<CloudspaceError>) | undefined;
@@ -103,7 +103,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
         roleArn,
         region,
         endpointUrl,
-        base: practice?.credentials,
+        base: practice?.credentials ?? configured,
         sessionName: `cloudspace-${place.name}`,
         mfaCode: (serial) => {
           asksItself = true;

@@ -439,6 +439,12 @@ export type Question =
       readonly default?: string;
       readonly validate?: (text: string) => true | string;
     })
+  /** typed without echo; no default, so that `--yes` never makes one up */
+  | (QuestionBase & {
+      readonly kind: 'secret';
+      readonly default?: never;
+      readonly validate?: (text: string) => true | string;
+    })
   /** many lines, in the person's own editor; `default` is what they begin with */
   | (QuestionBase & { readonly kind: 'editor'; readonly default: string })
   | (QuestionBase & {

@@ -3,19 +3,22 @@
  * Values shorter than four characters are not kept: hiding every "a" would hide the text.
  */
 const known = new Set<string>();
+/** longest first: a secret that contains another one is hidden whole */
+let ordered: readonly string[] = [];
 const SHORTEST = 4;
 
 /** Remembers a value that must not be shown, and gives it back. */
 export function hide(value: string): string {
   for (const form of [value, ...value.split('\n'), encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
     if (form.trim().length >= SHORTEST) known.add(form);
+  ordered = [...known].sort((one, other) => other.length - one.length);
   return value;
 }
 
 /** The text with each known secret replaced by `[hidden]`. */
 export function redact(text: string): string {
   let result = text;
-  for (const secret of byLength()) if (result.includes(secret)) result = result.replaceAll(secret, '[hidden]');
+  for (const secret of ordered) if (result.includes(secret)) result = result.replaceAll(secret, '[hidden]');
   return result;
 }
 
@@ -31,9 +34,4 @@ function walk(value: unknown): unknown {
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, walk(inner)]));
   return value;
-}
-
-/** Longest first: a secret that contains another one is hidden whole. */
-function byLength(): string[] {
-  return [...known].sort((one, other) => other.length - one.length);
 }

@@ -18,6 +18,7 @@ export function taken(question: Question, answer: boolean | string, look: Look):
 /** An answer as people read it: yes or no, the choice's name, the text. */
 export function answerText(question: Question, answer: boolean | string): string {
   if (typeof answer === 'boolean') return answer ? 'yes' : 'no';
+  if (question.kind === 'secret') return '[hidden]';
   if (question.kind === 'editor') return `${answer.split('\n').length} lines`;
   if (question.kind !== 'select') return answer;
   return question.choices.find((choice) => choice.value === answer)?.name ?? answer;

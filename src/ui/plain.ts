@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import type { Answer, Question, Ui } from '../engine/types.ts';
 import { interrupted, noTerminal, takeDefault, taken } from './answers.ts';
 import { liveWork } from './live.ts';
@@ -78,16 +79,22 @@ export function plainUi(options: PlainOptions): Ui {
       print(
         question.choices.map((one, at) => `  ${at + 1}. ${one.name}${one.description ? `: ${one.description}` : ''}`),
       );
-    const lines = createInterface({ input: from, terminal: false });
+    // Readline writes what is typed to its output: nowhere, when it is a secret.
+    const lines =
+      question.kind === 'secret'
+        ? createInterface({ input: from, output: new Writable({ write: (_c, _e, done) => done() }), terminal: true })
+        : createInterface({ input: from, terminal: false });
     try {
       return await new Promise((resolve, reject) => {
         const prompt = () => output.write(`? ${question.message} ${offered(question)}`);
         const stop = () => reject(interrupted(question, signal?.reason));
         lines.on('close', stop);
+        lines.on('SIGINT', stop);
         if (signal?.aborted) stop();
         signal?.addEventListener('abort', stop, { once: true });
         withdraw?.addEventListener('abort', () => reject(withdraw.reason), { once: true });
         lines.on('line', (line) => {
+          if (question.kind === 'secret') output.write('\n');
           const answer = understand(question, line.trim());
           if ('value' in answer) resolve(answer.value as Answer<Q>);
           else {
@@ -121,6 +128,7 @@ export function plainUi(options: PlainOptions): Ui {
 
 function offered(question: LineQuestion): string {
   if (question.kind === 'confirm') return question.default ? '(Y/n) ' : '(y/N) ';
+  if (question.kind === 'secret') return '(hidden) ';
   if (question.kind === 'input') return question.default === undefined ? '' : `(${question.default}) `;
   const at = question.choices.findIndex((choice) => choice.value === question.default);
   return `(1-${question.choices.length}${at < 0 ? '' : `, default ${at + 1}`}) `;

@@ -196,6 +196,11 @@ function promptFor(
           context,
         );
     }
+    case 'secret': {
+      const { validate } = question;
+      return (context) =>
+        prompts.password({ message, mask: '*', theme: look, ...(validate === undefined ? {} : { validate }) }, context);
+    }
     case 'editor':
       return (context) =>
         prompts.editor(

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fernetKey, password, type Vault } from '../ansible/vault.ts';
+import { openJournal, type State } from '../engine/journal.ts';
+import { CloudspaceError, usageError } from '../engine/types.ts';
+import { parseReference } from '../secrets/reference.ts';
+import { KNOWN_SECRETS, type KnownSecret } from '../steps/secrets.ts';
+import type { Context } from './index.ts';
+import { secretsOf } from './secrets.ts';
+import { checkKnown, withVault } from './secretsCommands.ts';
+import { openSession } from './session.ts';
+
+/** Seconds for RDS to take a new master password; it does so within a minute or two. */
+const RDS_SECONDS = 600;
+
+/**
+ * `cloudspace secrets rotate KEY`: a new value, and the plays that put it to use run again. A former Fernet key stays readable. Throws usage errors:
+ * `NoSuchSecret`; on a secret of the team's own without `--from`; `Declined` (exit 1).
+ */
+export async function run(context: Context): Promise<number> {
+  const { args, options, ui } = context;
+  const [key = ''] = args;
+  const from = options.from === undefined ? undefined : parseReference(options.from);
+  const { state, plays } = await withVault(context, 'secrets rotate', async (place, vault) => {
+    await checkKnown(vault, key);
+    const secret = KNOWN_SECRETS[key];
+    if (secret === undefined && from === undefined)
+      throw usageError(
+        `"${key}" is not the wizard's own: it cannot make a new value that its other side accepts`,
+        `set it there, then: cloudspace secrets rotate ${key} --from prompt (or op://vault/item/field, file:PATH, env:NAME)`,
+      );
+    const plays = playsOf(place.state, secret);
+    const sure = await ui.ask({
+      kind: 'confirm',
+      id: 'secrets.rotate',
+      flag: '--yes',
+      message: `Give ${key} a new value?`,
+      help: explain(key, secret, plays),
+      default: true,
+    });
+    if (!sure) throw new CloudspaceError('declined: nothing was changed', { code: 'Declined' });
+    const fresh = from === undefined ? generate(key) : await secretsOf(context).read(from, key);
+    if ((await vault.peek(key)) === fresh)
+      throw usageError(`the new value of ${key} is the one that it has`, 'change it at its source first');
+    // First what has to run again, then the secret: a crash in between costs a play that changes nothing.
+    await openJournal(place.dir, place.state).update((now) => forget(now, plays));
+    if (secret?.at === 'rds') await changeAtRds(context, place.state, vault, key, fresh);
+    else await vault.set({ [key]: fresh, ...(await formerOf(vault, key, secret)) });
+    return { state: place.state, plays };
+  });
+  ui.notify({ type: 'info', text: `\`${key}\` has a new value.` });
+  if (plays.length === 0) {
+    ui.notify({ type: 'info', text: 'No play uses it here: there is nothing to run again.' });
+    return 0;
+  }
+  const again = `cloudspace ${state.practice ? 'practice' : 'start'} --name ${state.name}`;
+  const now =
+    options.later !== true &&
+    (await ui.ask({
+      kind: 'confirm',
+      id: 'secrets.run',
+      flag: '--later',
+      message: `Run ${plays.join(', ')} now?`,
+      help: `Until then the hosts work with the old value. Later: ${again} --yes`,
+      default: true,
+    }));
+  if (!now) {
+    ui.notify({
+      type: 'summary',
+      text: `The hosts have the old value until \`${again}\` has run ${plays.join(', ')}.`,
+    });
+    return 0;
+  }
+  const { start } = await import('./start.ts');
+  return start({ ...context, options: { ...options, name: state.name, yes: true } }, { practice: state.practice });
+}
+
+const generate = (key: string): string => (key.endsWith('_fernet_key') ? fernetKey() : password());
+
+/** Those of the plays that have run: what never ran will get the new value anyway. A team's own secret may be used by all. */
+function playsOf(state: State, secret: KnownSecret | undefined): string[] {
+  const done = Object.keys(state.plays);
+  return secret === undefined ? done : secret.plays.filter((play) => done.includes(play));
+}
+
+/** A play without an entry is run by the next walk, and what was seen to work has to be seen again. */
+export function forget(state: State, plays: readonly string[]): void {
+  for (const play of plays) delete state.plays[play];
+  if (plays.length > 0) delete state.steps['services/proven'];
+}
+
+function explain(key: string, secret: KnownSecret | undefined, plays: readonly string[]): string {
+  return [
+    secret?.former === undefined
+      ? ''
+      : `The former one is kept under ${secret.former}: what was encrypted with it stays readable.`,
+    plays.length === 0 ? '' : `Afterwards these have to run again: ${plays.join(', ')}.`,
+    secret?.at === 'rds' ? 'The database takes it at once; who is connected stays so.' : '',
+    secret === undefined ? `${key} is your own: only the vault changes, its other side is yours to change.` : '',
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+/** What keeps the former value: newest first, none twice. */
+async function formerOf(vault: Vault, key: string, secret: KnownSecret | undefined): Promise<Record<string, string[]>> {
+  if (secret?.former === undefined) return {};
+  const before = await vault.peek(key);
+  const list = await vault.list(secret.former);
+  return { [secret.former]: [...new Set([...(before === undefined ? [] : [before]), ...list])] };
+}
+
+/**
+ * The master password changes at two places. The new one is in the vault, under a name of its own, before RDS is asked; a run that dies in between sends the
+ * same one again. `ModifyDBInstance` with MasterUserPassword applies as soon as possible, whatever ApplyImmediately says (RDS API reference).
+ */
+async function changeAtRds(context: Context, state: State, vault: Vault, key: string, fresh: string): Promise<void> {
+  const id = state.resources.database?.out?.id;
+  if (id === undefined) return void (await vault.set({ [key]: fresh }));
+  const pending = `${key}_next`;
+  const next = (await vault.peek(pending)) ?? fresh;
+  await vault.set({ [pending]: next });
+  const { ModifyDBInstanceCommand, DescribeDBInstancesCommand } = await import('@aws-sdk/client-rds');
+  const session = await openSession(context, { practice: state.practice, command: 'secrets rotate', locked: true });
+  try {
+    const { rds } = session.aws;
+    await rds.send(
+      new ModifyDBInstanceCommand({ DBInstanceIdentifier: id, MasterUserPassword: next, ApplyImmediately: true }),
+    );
+    for (const end = Date.now() + RDS_SECONDS * 1000; ; ) {
+      const { DBInstances = [] } = await rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }));
+      const [one] = DBInstances;
+      if (one?.DBInstanceStatus === 'available' && one.PendingModifiedValues?.MasterUserPassword === undefined) break;
+      if (Date.now() > end)
+        throw new CloudspaceError(
+          `the database ${id} is still "${one?.DBInstanceStatus}" after ${RDS_SECONDS / 60} minutes`,
+          {
+            code: 'NotReady',
+            hint: 'run the same command again: it goes on with the same new password',
+          },
+        );
+      await sleep(Math.max(500, 5000 * session.pace), undefined, { signal: context.signal });
+    }
+    await session.practice?.settled();
+  } finally {
+    await session.close();
+  }
+  await vault.set({ [key]: next, [pending]: undefined });
+}
