@@ -96,7 +96,7 @@ async function discreet(ui: Ui): Promise<Ui> {
   const { redactDeep } = await import('./secrets/redact.ts');
   return {
     notify: (event) => ui.notify(redactDeep(event)),
-    ask: (question) => ui.ask(question),
+    ask: (question, withdraw) => ui.ask(question, withdraw),
     close: () => ui.close(),
   };
 }
@@ -130,7 +130,8 @@ function watchSignals(ui: Ui): void {
 /** Flags and environment win over the config file. */
 async function withConfigFile(flags: Options): Promise<Options> {
   const { readConfigFile } = await import('./commands/configFile.ts');
-  return { ...(await readConfigFile(flags.config)), ...flags };
+  const { forTeam } = await import('./commands/teamName.ts');
+  return forTeam({ ...(await readConfigFile(flags.config)), ...flags });
 }
 
 function capital(text: string): string {

@@ -25,10 +25,12 @@ export function configuredKey(context: Context): (() => Promise<AwsCredentialIde
 
 async function readKey(context: Context, key: AwsKey): Promise<AwsCredentialIdentity> {
   const secrets = secretsOf(context);
+  // A temporary key is asked for when the one before has ended: its source has another one by then.
+  const how = { again: key.sessionToken !== undefined };
   return {
-    accessKeyId: await secrets.read(key.accessKeyId, 'aws.access-key-id'),
-    secretAccessKey: await secrets.read(key.secretAccessKey, 'aws.secret-access-key'),
-    ...(key.sessionToken && { sessionToken: await secrets.read(key.sessionToken, 'aws.session-token') }),
+    accessKeyId: await secrets.read(key.accessKeyId, 'aws.access-key-id', how),
+    secretAccessKey: await secrets.read(key.secretAccessKey, 'aws.secret-access-key', how),
+    ...(key.sessionToken && { sessionToken: await secrets.read(key.sessionToken, 'aws.session-token', how) }),
   };
 }
 

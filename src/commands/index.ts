@@ -20,6 +20,8 @@ export interface Context {
 export interface Options {
   name?: string;
   team?: string;
+  /** of cloudspace.yaml alone: a name with {team} in it, while the team's number is open */
+  nameTemplate?: string;
   region?: string;
   profile?: string;
   account?: string;
@@ -41,6 +43,13 @@ export interface Options {
   dbClass?: string;
   deployment?: string;
   provision?: string;
+  maxUsdPerHour?: string;
+  elasticsearch?: string;
+  elasticsearchUser?: string;
+  elasticsearchPassword?: string;
+  onelogin?: string;
+  oneloginController?: string;
+  oneloginServices?: string;
   until?: string;
   to?: string;
   finalSnapshot?: string;
@@ -143,6 +152,17 @@ const shape: readonly OptionSpec[] = [
   { flags: '--provision <how>', text: 'ansible or skip (default ansible)' },
 ];
 
+/** Systems beside AWS; none of them is needed, and none is asked for unless told to. */
+const beside: readonly OptionSpec[] = [
+  { flags: '--max-usd-per-hour <usd>', text: 'refuse a plan that costs more while it stands' },
+  { flags: '--elasticsearch <url>', text: 'where the hosts send their logs; or ask, or later' },
+  { flags: '--elasticsearch-user <name>', text: 'the user there, or where its name is kept' },
+  { flags: '--elasticsearch-password <ref>', text: 'where the password is kept: op://…, env:NAME, file:PATH, prompt' },
+  { flags: '--onelogin <how>', text: 'ask for the SAML applications, or later' },
+  { flags: '--onelogin-controller <id,entity>', text: "app id and entity id of the controller's web admin" },
+  { flags: '--onelogin-services <id,entity>', text: "the same of the services API's" },
+];
+
 const practiceOnly: readonly OptionSpec[] = [
   { flags: '--hosts <kind>', text: 'containers or none (default containers)' },
   { flags: '--speed <factor>', text: "1 = AWS's real durations (default 60)" },
@@ -185,7 +205,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'start',
     summary: 'the walkthrough; goes on where it was left (this is what `cloudspace` alone does)',
     default: true,
-    options: [...walking, takeOver, isPractice, ...shape, ...cloud, ...practiceOnly, latency, quota, fault, ...common],
+    options: [...walking, takeOver, isPractice, ...shape, ...beside, ...cloud, ...practiceOnly, latency, quota, fault, ...common],
     examples: [
       'cloudspace start --name hackathon-07 --region eu-central-1',
       'cloudspace start --yes --until bastion',
@@ -197,7 +217,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'practice',
     summary: 'the same walkthrough on a practice cloud on this machine: no account, no cost',
-    options: [...walking, takeOver, ...shape, ...practiceOnly, latency, quota, fault, sessionLife, ...common],
+    options: [...walking, takeOver, ...shape, ...beside, ...practiceOnly, latency, quota, fault, sessionLife, ...common],
     examples: ['cloudspace practice', 'cloudspace practice --yes', 'cloudspace practice --hosts none --speed 1000'],
     load: () => import('./practice.ts'),
     children: [
@@ -227,7 +247,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'plan',
     summary: 'the whole dry run: what would be created, kept, changed; cost and time',
-    options: [isPractice, ...shape, ...cloud, ...practiceOnly, quota, ...common],
+    options: [isPractice, ...shape, ...beside.slice(0, 1), ...cloud, ...practiceOnly, quota, ...common],
     examples: ['cloudspace plan --name hackathon-07', 'cloudspace plan --practice --json'],
     load: () => import('./plan.ts'),
   },

@@ -5,6 +5,7 @@ import { CloudspaceError, usageError } from '../engine/types.ts';
 import { checkName, DEFAULTS } from '../steps/config.ts';
 import type { Context, Options } from './index.ts';
 import { keepPrivate } from './privacy.ts';
+import { askTeam } from './teamName.ts';
 
 /** Where one Cloudspace keeps its things on this machine: `<state-dir>/<name>/`. */
 export interface Place {
@@ -78,6 +79,7 @@ async function chooseName(context: Context, root: string, practice: boolean): Pr
   if (known.length > 1) throw severalError(root, known);
   if (known[0] !== undefined) return known[0];
   if (practice) return DEFAULTS.practiceName;
+  if (context.options.nameTemplate !== undefined) return askTeam(context.options.nameTemplate, context.ui);
   const answer = await context.ui.ask({
     kind: 'input',
     id: 'name',

@@ -23,7 +23,7 @@ export async function run(context: Context): Promise<number> {
   const { state, plays } = await withVault(context, 'secrets rotate', async (place, vault) => {
     await checkKnown(vault, key);
     const secret = KNOWN_SECRETS[key];
-    if (secret === undefined && from === undefined)
+    if ((secret === undefined || secret.external) && from === undefined)
       throw usageError(
         `"${key}" is not the wizard's own: it cannot make a new value that its other side accepts`,
         `set it there, then: cloudspace secrets rotate ${key} --from prompt (or op://vault/item/field, file:PATH, env:NAME)`,
@@ -34,7 +34,7 @@ export async function run(context: Context): Promise<number> {
       id: 'secrets.rotate',
       flag: '--yes',
       message: `Give ${key} a new value?`,
-      help: explain(key, secret, plays),
+      help: explain(secret, plays),
       default: true,
     });
     if (!sure) throw new CloudspaceError('declined: nothing was changed', { code: 'Declined' });
@@ -88,14 +88,14 @@ export function forget(state: State, plays: readonly string[]): void {
   if (plays.length > 0) delete state.steps['services/proven'];
 }
 
-function explain(key: string, secret: KnownSecret | undefined, plays: readonly string[]): string {
+function explain(secret: KnownSecret | undefined, plays: readonly string[]): string {
   return [
     secret?.former === undefined
       ? ''
       : `The former one is kept under ${secret.former}: what was encrypted with it stays readable.`,
     plays.length === 0 ? '' : `Afterwards these have to run again: ${plays.join(', ')}.`,
     secret?.at === 'rds' ? 'The database takes it at once; who is connected stays so.' : '',
-    secret === undefined ? `${key} is your own: only the vault changes, its other side is yours to change.` : '',
+    secret === undefined || secret.external ? 'Only the vault changes: its other side is yours to change.' : '',
   ]
     .filter(Boolean)
     .join(' ');

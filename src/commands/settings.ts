@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { CloudspaceError } from '../engine/types.ts';
 import { parseName, parseReference, type SecretRef } from '../secrets/reference.ts';
 import { checkName, checkRunners, checkSshFrom, checkVpcCidr, teamNumber } from '../steps/config.ts';
+import { isEntityId } from './onelogin.ts';
 import { deploymentFields } from './settingsDeployment.ts';
 
 /**
@@ -46,6 +48,11 @@ const httpUrl = checked(z.string(), (value) => {
       hint: 'leave them out of the address: they have settings of their own',
     });
 });
+/** Log shippers know a scheme, a host and a port. */
+const rootUrl = checked(httpUrl, (value) => {
+  if (URL.canParse(value) && new URL(value).pathname !== '/')
+    throw new CloudspaceError(`"${value}" has a path`, { code: 'BadInput', hint: 'give scheme, host and port only' });
+});
 const domain = matching(
   /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/i,
   'domain',
@@ -87,11 +94,6 @@ function fields(base: string) {
   return { secret, name, application };
 }
 
-/** A SAML entity id: a URI of at most 1024 characters (SAML 2.0 core, 8.3.6). */
-export function isEntityId(value: string): boolean {
-  return value.length <= 1024 && !/\s/.test(value) && URL.canParse(value);
-}
-
 /** Systems beside AWS, and what an organiser settles for all teams. */
 function systems(base: string) {
   const { secret, name, application } = fields(base);
@@ -131,12 +133,12 @@ function systems(base: string) {
     rabbitmq: z.strictObject({ 'management-url': httpUrl, administrator: name, password: secret }),
     elasticsearch: z
       .strictObject({
-        url: httpUrl,
+        url: rootUrl,
         username: name.optional(),
         password: secret.optional(),
         'api-key': secret.optional(),
         index: matching(/^[a-z0-9][a-z0-9_.-]*$/, 'index', 'small letters, digits and . _ -').optional(),
-        'ca-file': text.optional(),
+        'ca-file': text.transform((path) => resolve(base, path)).optional(),
       })
       .superRefine((es, context) => {
         const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });

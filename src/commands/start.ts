@@ -11,6 +11,7 @@ import { byHandSteps, keysByHand } from './byHand.ts';
 import { checkChapterDone, checkEverything } from './chapterChecks.ts';
 import { chapterOrder } from './chapterOrder.ts';
 import { beforeLongWork, withLastingCredentials } from './credentialsLife.ts';
+import { checkCost, costCeiling, costUpTo } from './costCeiling.ts';
 import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
 import { askHomework } from './homework.ts';
 import type { Context } from './index.ts';
@@ -21,6 +22,7 @@ import type { PracticeSettings } from './practiceCloud.ts';
 import { provisioner } from './provision.ts';
 import { faceDrift } from './repair.ts';
 import { deploymentDir, openSession, type Session } from './session.ts';
+import { checkSystemFlags, prepareSystems, withSystems } from './systems.ts';
 import { walkthrough } from './walkthrough.ts';
 
 export async function run(context: Context): Promise<number> {
@@ -35,6 +37,8 @@ export async function start(
 ): Promise<number> {
   const { options, ui, signal } = context;
   checkFlags(options);
+  checkSystemFlags(options);
+  const ceiling = costCeiling(options);
   const until = checkChapter(options.until ?? 'services');
   if (options.dryRun) return (await import('./plan.ts')).plan(context, how);
   const interactive = options.yes !== true;
@@ -51,18 +55,24 @@ export async function start(
     if (interactive && session.state === undefined) await explain(context, 'Your SSH key');
     const answers = await collectAnswers(context, session, { dryRun: false });
     const { config } = answers;
+    const deployment = await deploymentDir(options, answers.saved.deployment);
+    const ownDeployment = deployment !== referenceDeployment();
+    const list = walk(config);
+    if (!how.practice) await checkCost(costUpTo(list, config.region, until), ceiling, ui, interactive);
+    const systems = await prepareSystems(context, session, ownDeployment);
     const { name, dir, account, region } = session;
     const journal = openJournal(dir, session.state ?? newState({ name, account, region, practice: how.practice }));
     await journal.update((state) => {
-      state.answers = answers.saved;
+      state.answers = { ...answers.saved, ...systems.saved };
+      systems.change(state);
       state.chapters.login = 'done';
     });
+    await systems.keep();
     settled(context, session, config);
     prelude(ui, 'done');
     if (interactive && session.state === undefined) await askHomework({ ui, dir, name }, 'login');
     if (until === 'login') return 0;
 
-    const list = walk(config);
     const byHand = byHandSteps(options.byHand, list);
     const order = chapterOrder((event) => ui.notify(event), list.chapterOf);
     // A machine gets events as they happen; who reads along is asked before anything of a chapter begins.
@@ -114,12 +124,11 @@ export async function start(
       });
       if (outcome === 'saved') return leave(ui, again);
     }
-    const deployment = await deploymentDir(options, answers.saved.deployment);
     const provision = provisioner({
       config,
       dir,
       deployment,
-      mapping: options.mapping ?? {},
+      mapping: withSystems(options.mapping ?? {}, systems),
       aws: session.aws,
       journal,
       vault: session.vault,
@@ -133,7 +142,6 @@ export async function start(
     });
     const endpoints = () =>
       endpointsOf(run.outputs, how.practice, (address, port) => session.practice?.reach(address, port));
-    const ownDeployment = deployment !== referenceDeployment();
     const withoutHosts =
       answers.provision === 'skip'
         ? 'provisioning was skipped'

@@ -8,10 +8,11 @@ export interface SecretSource {
   /**
    * The secret that a reference stands for. Read once: the next call gets the same. It is known to the redactor before this resolves.
    * @param name what it is for, as people know it: `dns.token`
+   * @param options `again`: ask the source anew, for what ends by itself, such as a session's token
    * @throws CloudspaceError, exit code 2, naming `name` and the reference, never a value: `OpMissing`, `OpNotSignedIn`, `SecretNotFound`, `SecretFileMode`,
    * `SecretUnavailable`, `SecretEmpty`; `NoTerminal` when it would have to be asked and nobody can answer; `Interrupted`
    */
-  read(ref: SecretRef, name: string): Promise<string>;
+  read(ref: SecretRef, name: string, options?: { readonly again?: boolean }): Promise<string>;
 }
 
 export interface SourceOptions {
@@ -121,10 +122,11 @@ export function secretSource({ ask, env = process.env, signal }: SourceOptions):
   }
 
   return {
-    read(ref, name) {
+    read(ref, name, { again = false } = {}) {
       const key = ref.kind === 'prompt' ? `prompt ${name}` : referenceText(ref);
       let value = values.get(key);
-      if (value === undefined) {
+      // A variable is there once only.
+      if (value === undefined || (again && ref.kind !== 'env')) {
         value = queue.then(() => readOne(ref, name));
         queue = value.catch(() => {});
         values.set(key, value);

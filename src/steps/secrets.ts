@@ -5,6 +5,8 @@ export interface KnownSecret {
   readonly plays: readonly string[];
   /** it is not only ours: RDS has to take the new one too */
   readonly at?: 'rds';
+  /** its other side is not ours: a new value comes from there */
+  readonly external?: true;
   /** a list in the vault that keeps former values readable, newest first */
   readonly former?: string;
 }
@@ -29,6 +31,10 @@ export const KNOWN_SECRETS: Readonly<Record<string, KnownSecret>> = {
     plays: ['play-services'],
     former: 'services_api_old_fernet_keys',
   },
-  elasticsearch_password: { what: 'user that the hosts ship logs with', plays: EVERYWHERE },
-  elasticsearch_api_key: { what: 'API key of Elasticsearch, for your own playbooks', plays: EVERYWHERE },
+  elasticsearch_password: { what: 'user that the hosts ship logs with', plays: EVERYWHERE, external: true },
+  elasticsearch_api_key: {
+    what: 'API key of Elasticsearch, for your own playbooks',
+    plays: EVERYWHERE,
+    external: true,
+  },
 };
