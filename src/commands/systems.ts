@@ -51,6 +51,11 @@ export async function prepareSystems(context: Context, session: Session, ownDepl
         'give elasticsearch.username and elasticsearch.password; an API key is for playbooks of your own (deployment: …)',
       );
     const known = await withSecrets(context, session, es);
+    if (!ownDeployment && /\s/.test(known.password ?? ''))
+      throw usageError(
+        'elasticsearch.password: it holds white space, which rsyslog, the log shipper, does not take',
+        'give that user a password without',
+      );
     context.ui.notify({ type: 'info', text: `${await checkElasticsearch(known)}.` });
     const key = known.apiKey === undefined ? 'elasticsearch_password' : 'elasticsearch_api_key';
     const before = await session.vault.peek(key);

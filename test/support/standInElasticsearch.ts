@@ -22,10 +22,11 @@ export async function standInElasticsearch(options: {
   tls?: { key: string; cert: string };
   /** false: the user may not write */
   mayWrite?: boolean;
+  port?: number;
   /** true: it knows no security API, as OpenSearch */
   openSearch?: boolean;
 }): Promise<StandInElasticsearch> {
-  const { user = 'shipper', password = '', apiKey = '', tls, mayWrite = true, openSearch = false } = options;
+  const { user = 'shipper', password = '', apiKey = '', tls, mayWrite = true, openSearch = false, port = 0 } = options;
   const documents: StandInElasticsearch['documents'] = [];
   const requests: string[] = [];
   const good = [`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`, `ApiKey ${apiKey}`];
@@ -63,7 +64,7 @@ export async function standInElasticsearch(options: {
 
   const listener = (request: IncomingMessage, response: ServerResponse) => void answer(request, response);
   const server = tls ? createHttps(tls, listener) : createHttp(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     documents,
