@@ -31,8 +31,14 @@ export async function check({ options, args, ui, print }: Context): Promise<numb
 /** `cloudspace config schema`: the JSON Schema (draft 2020-12) of the file, from the same description that checks it. */
 export async function schema({ print }: Context): Promise<number> {
   const { z } = await import('zod');
-  const { settingsSchema } = await import('./settings.ts');
+  const { ABOUT, settingsSchema } = await import('./settings.ts');
   const { $schema, ...rest } = z.toJSONSchema(settingsSchema('.'), { io: 'input', unrepresentable: 'any' });
-  print(`${JSON.stringify({ $schema, title: 'cloudspace.yaml', ...rest }, null, 2)}\n`);
+  const properties = Object.fromEntries(
+    Object.entries(rest.properties ?? {}).map(([key, value]) => [
+      key,
+      typeof value === 'object' && ABOUT[key] !== undefined ? { description: ABOUT[key], ...value } : value,
+    ]),
+  );
+  print(`${JSON.stringify({ $schema, title: 'cloudspace.yaml', ...rest, properties }, null, 2)}\n`);
   return 0;
 }

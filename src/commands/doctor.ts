@@ -14,17 +14,24 @@ import type { Context, Options } from './index.ts';
 type DoctorOptions = Pick<Options, 'fix' | 'json' | 'yes' | 'hosts' | 'provision'>;
 
 /** `cloudspace doctor`: see {@link doctor}. */
-export async function run({ options, ui, print }: Context): Promise<number> {
-  return doctor(options, ui, print);
+export async function run(context: Context): Promise<number> {
+  const { options, ui, print } = context;
+  return doctor(options, ui, print, async () => (await import('./doctorSecrets.ts')).secretPrerequisites(context));
 }
 
 /**
  * Looks for what the walkthrough needs of this machine, and with `fix` installs what is missing after a yes. With `json` one JSON document is
  * printed: `{ok, prerequisites: [{id, title, status, advisory, found?, need, why, fix?, advice?}], commands}`.
+ * @param more further things to look at: the secrets that the configuration refers to
  * @returns exit code: 0, or 1 when something needed is missing
  * @throws what {@link ensurePrerequisites} throws, when `fix` could not put it right
  */
-export async function doctor(options: DoctorOptions, ui: Ui, print: (text: string) => void): Promise<number> {
+export async function doctor(
+  options: DoctorOptions,
+  ui: Ui,
+  print: (text: string) => void,
+  more: () => Promise<Prerequisite[]> = async () => [],
+): Promise<number> {
   const wanted = wantedOf(options);
   const { detectEngine, startDockerd } = await import('../practice/hosts/engine.ts');
   const { yes = false, json = false } = options;
@@ -36,6 +43,7 @@ export async function doctor(options: DoctorOptions, ui: Ui, print: (text: strin
     const engines = { detectEngine: () => detectEngine(), startDockerd: () => startDockerd() };
     found = await ensurePrerequisites({ ...wanted, ...engines, interactive }, people);
   } else found = await prerequisites(wanted, await thisMachine(() => detectEngine()));
+  found = [...found, ...(await more())];
 
   const bad = unmet(found);
   const commands = bad.length === 0 ? [] : fixCommands(bad, await thisMachine(() => detectEngine()));

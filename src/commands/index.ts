@@ -271,7 +271,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--yes', text: 'ask nothing' },
       ...practiceOnly.slice(0, 1),
       ...shape.slice(-1),
-      ...common.slice(-1),
+      ...common.slice(2),
     ],
     examples: ['cloudspace doctor', 'cloudspace doctor --fix'],
     load: () => import('./doctor.ts'),

@@ -190,6 +190,26 @@ export function settingsSchema(base: string) {
   return z.strictObject({ ...answers, ...systems(base), ...deploymentFields(base) }).partial();
 }
 
+/** What an editor shows beside the keys. */
+export const ABOUT: Readonly<Record<string, string>> = {
+  name: 'the Cloudspace, for example hackathon-07; hackathon-{team} in a file for all teams',
+  team: "the team's number, 0 to 99",
+  region: 'AWS region',
+  deployment: 'deployment repository, from where this file is',
+  'max-usd-per-hour': 'a plan that costs more while it stands is refused',
+  aws: 'where the AWS access key is kept',
+  vault: 'where the password of the vault is kept, and its vault id',
+  dns: 'who keeps the names of hosts and applications',
+  certificates: 'how certificates are had',
+  rabbitmq: 'an existing RabbitMQ server, by its management API',
+  elasticsearch: 'where the hosts send their logs',
+  onelogin: 'SAML applications, for playbooks of your own',
+  playbooks: "which of your repository's playbooks stands for which role",
+  groups: "which of your repository's inventory groups stand for ours",
+  extra_vars: 'passed to every play, as data',
+  vault_ids: 'passwords of what is encrypted in your repository',
+};
+
 export const ANSWER_KEYS = Object.keys(answers);
 export const SYSTEM_KEYS = Object.keys(systems('.'));
 

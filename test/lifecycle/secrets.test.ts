@@ -248,6 +248,31 @@ onelogin: {controller: {app-id: 123456, entity-id: "https://app.onelogin.com/sam
   });
 });
 
+describe('doctor', () => {
+  it('says by name which secrets are missing, and what to do', async () => {
+    const file = config(
+      'dns: {provider: dnsimple, host-domain: h.example, app-domain: a.example, token: env:NOT_SET}\n',
+    );
+    const { code, stdout } = await cli(
+      ['doctor', '--hosts', 'none', '--provision', 'skip', '--json', '--config', file],
+      { env },
+    );
+    const secrets = JSON.parse(stdout).prerequisites.filter(({ id }: { id: string }) => id.startsWith('secret:'));
+    expect(code).toBe(1);
+    expect(secrets.map(({ id, status }: { id: string; status: string }) => [id, status])).toEqual([
+      ['secret:aws.access-key-id', 'ok'],
+      ['secret:aws.secret-access-key', 'ok'],
+      ['secret:vault.password', 'ok'],
+      ['secret:dns.token', 'missing'],
+    ]);
+    expect(secrets.at(-1)).toMatchObject({
+      found: 'the environment variable NOT_SET is not set',
+      advice: expect.stringMatching(/read -rs NOT_SET/),
+    });
+    expect(stdout).not.toContain(secretKey);
+  });
+});
+
 describe('an AWS profile without a key', () => {
   it('gets it from credential-process, as the AWS tools ask', async () => {
     const ask = (...words: string[]) => cli(['credential-process', ...words], { env });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fernetKey, openVault, password } from '../../src/ansible/vault.ts';
 import { decrypt, encrypt } from '../../src/ansible/vaultFormat.ts';
+import { fernet } from '../../src/services-api/fernet.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -26,6 +27,27 @@ describe('generated secrets', () => {
     const key = fernetKey();
     expect(key).toMatch(/^[A-Za-z0-9_-]{43}=$/);
     expect(Buffer.from(key, 'base64url')).toHaveLength(32);
+  });
+});
+
+const hasCryptography = spawnSync('python3', ['-c', 'import cryptography.fernet']).status === 0;
+
+describe.skipIf(!hasCryptography)("Python's cryptography (skipped where it is not installed)", () => {
+  it('encrypts and decrypts with our Fernet keys, and reads what our own Fernet wrote', () => {
+    const key = fernetKey();
+    const program = [
+      'import sys, json',
+      'from cryptography.fernet import Fernet',
+      'given = json.load(sys.stdin)',
+      'fernet = Fernet(given["key"])',
+      'print(fernet.decrypt(fernet.encrypt(b"there and back")).decode())',
+      'print(fernet.decrypt(given["token"].encode()).decode())',
+    ].join('\n');
+    const said = execFileSync('python3', ['-c', program], {
+      input: JSON.stringify({ key, token: fernet([key]).encrypt('from here') }),
+      encoding: 'utf8',
+    });
+    expect(said).toBe('there and back\nfrom here\n');
   });
 });
 
@@ -87,6 +109,38 @@ describe('vault', () => {
     await expect(vault().secret('two')).rejects.toMatchObject({ exitCode: 2 });
     expect(readFileSync(opened.file, 'utf8')).toBe(before);
     expect(readdirSync(dir)).toEqual(['vault.yml']);
+  });
+
+  it('changes values in place: comments, order and other keys stay; lists; removal', async () => {
+    const opened = vault();
+    await opened.secret('first');
+    const key = readFileSync(opened.passwordFile, 'utf8').trim();
+    const edited = '# ours\nfirst: old # of 2020\nmine: {a: 1}\n\n# the last\nlast: x\n';
+    writeFileSync(opened.file, await encrypt(edited, key, 'development'));
+    const heard: string[] = [];
+    const listening = openVault({ dir, vaultId: 'development', onSecret: (value) => heard.push(value) });
+    await listening.set({ first: 'new', former: ['old', 'older'], last: undefined });
+    expect(await decrypt(readFileSync(opened.file, 'utf8'), key)).toMatch(
+      /^# ours\nfirst: "new" # of 2020\nmine: \{ ?a: 1 ?\}\n[^]*former:\n {2}- "old"\n {2}- "older"\n/,
+    );
+    expect(await listening.names()).toEqual(['first', 'mine', 'former']);
+    expect([await listening.peek('first'), await listening.peek('last')]).toEqual(['new', undefined]);
+    expect(await listening.list('former')).toEqual(['old', 'older']);
+    expect(heard).toEqual(expect.arrayContaining(['new', 'old', 'older']));
+    await expect(listening.list('first')).rejects.toMatchObject({ code: 'VaultDamaged' });
+  });
+
+  it('takes its password from elsewhere, and says how to change to it', async () => {
+    await vault().secret('one');
+    const passwordFile = join(dir, 'vault-password-client');
+    const other = openVault({ dir, vaultId: 'development', passwordFile, password: async () => 'another' });
+    await expect(other.secret('one')).rejects.toMatchObject({
+      code: 'VaultPassword',
+      hint: expect.stringMatching(/ansible-vault rekey --vault-id development@.*vault-password --new-vault-id/),
+    });
+    const same = readFileSync(join(dir, 'vault-password'), 'utf8').trim();
+    const right = openVault({ dir, vaultId: 'development', passwordFile, password: async () => same });
+    expect(await right.peek('one')).toHaveLength(64);
   });
 
   it('refuses a password file that is missing or empty', async () => {

@@ -190,7 +190,7 @@ describe.skipIf(missing.length > 0)(
       log('and another');
       es = await standInElasticsearch({ password: PASSWORD, tls: { key, cert }, port });
       for (const message of ['while it was away', 'and another'])
-        await until(() => es.documents.some(({ document }) => document.message === 'while it was away'));
+        await until(() => es.documents.some(({ document }) => document.message === message));
     });
   },
 );

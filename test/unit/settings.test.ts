@@ -1,9 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { closest } from '../../src/commands/closest.ts';
 import { checkConfigFile, readConfigFile } from '../../src/commands/configFile.ts';
+import { SYSTEM_KEYS, settingsSchema } from '../../src/commands/settings.ts';
+
+const camel = (key: string) => key.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 let dir: string;
 beforeEach(() => {
@@ -171,6 +176,32 @@ describe('cloudspace.yaml', () => {
     const found = await problems('password: "hunter2\nname: x\n');
     expect(found.length).toBeGreaterThan(0);
     expect(JSON.stringify(found)).not.toContain('hunter2');
+  });
+});
+
+describe('the documentation', () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+
+  it('has an example that is good', async () => {
+    const read = await checkConfigFile(join(root, 'examples', 'cloudspace.yaml'));
+    expect(read.problems).toEqual([]);
+    expect('options' in read && Object.keys(read.options.settings ?? {}).sort()).toEqual(
+      [...SYSTEM_KEYS.map(camel)].sort(),
+    );
+  });
+
+  it('names every key', () => {
+    const text = readFileSync(join(root, 'docs', 'configuration.md'), 'utf8');
+    const keys = (schema: { properties?: Record<string, unknown> }): string[] =>
+      Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => [key, ...keys(inner as typeof schema)]);
+    const all = keys(
+      z.toJSONSchema(settingsSchema('.').omit({ playbooks: true, groups: true }), {
+        io: 'input',
+        unrepresentable: 'any',
+      }) as object,
+    );
+    expect(all.length).toBeGreaterThan(40);
+    expect([...new Set(all)].filter((key) => !text.includes(`\`${key}\``) && key !== 'command')).toEqual([]);
   });
 });
 
