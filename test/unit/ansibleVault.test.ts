@@ -121,7 +121,7 @@ describe('vault', () => {
     const listening = openVault({ dir, vaultId: 'development', onSecret: (value) => heard.push(value) });
     await listening.set({ first: 'new', former: ['old', 'older'], last: undefined });
     expect(await decrypt(readFileSync(opened.file, 'utf8'), key)).toMatch(
-      /^# ours\nfirst: "new" # of 2020\nmine: \{ ?a: 1 ?\}\n[^]*former:\n {2}- "old"\n {2}- "older"\n/,
+      /^# ours\nfirst: "new" # of 2020\nmine: \{ ?a: 1 ?\}\n[\s\S]*former:\n {2}- "old"\n {2}- "older"\n/,
     );
     expect(await listening.names()).toEqual(['first', 'mine', 'former']);
     expect([await listening.peek('first'), await listening.peek('last')]).toEqual(['new', undefined]);
