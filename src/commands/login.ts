@@ -1,8 +1,8 @@
 import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
 import { login } from '../steps/login.ts';
-import { lifeOf } from './credentialsLife.ts';
 import { credentialProcess, keyInUse } from './awsKey.ts';
+import { lifeOf } from './credentialsLife.ts';
 import type { Context } from './index.ts';
 import type { Session, SessionOptions } from './session.ts';
 
