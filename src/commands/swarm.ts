@@ -262,7 +262,8 @@ export function listening(port: number): Healthcheck {
   return {
     Test: ['CMD-SHELL', `${sockets} | grep -qvE ' (0100007F|0{24}01000000):'`],
     Interval: 2 * SECOND,
-    Timeout: 3 * SECOND,
+    // A host that is busy may need seconds to start the check; a check that hangs is rare.
+    Timeout: 10 * SECOND,
     StartPeriod: 30 * SECOND,
     Retries: 3,
   };

@@ -79,7 +79,7 @@ test('a row written through the application is there again after its backup was 
 });
 
 test('a runner dies: the other one serves; made anew, it joins, gets its share and serves', {
-  timeout: 900_000,
+  timeout: 1_800_000,
 }, async () => {
   await execa('docker', ['rm', '--force', '--volumes', await containerOf('runner-2')]);
   // The load balancer notices by its health checks; from then on no request fails.
