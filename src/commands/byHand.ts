@@ -118,9 +118,13 @@ async function chooseOne(ui: Ui, { key, kind }: Resource, candidates: readonly J
 
 const nameOf = ({ out, called }: Judged): string => `\`${out.id}\`${called === undefined ? '' : ` "${called}"`}`;
 
-function explain({ attribute, want, have, mend }: Difference): string {
-  const how = mend === undefined ? 'cannot be changed any more' : `to mend it: \`${mend.map(shellQuote).join(' ')}\``;
-  return `${attribute} is ${text(have)}, should be ${text(want)} (${how})`;
+function explain({ attribute, want, have, fixed, mend }: Difference): string {
+  const how = fixed
+    ? ' (cannot be changed any more)'
+    : mend === undefined
+      ? ''
+      : `; to mend it: \`${mend.map(shellQuote).join(' ')}\``;
+  return `${attribute} is ${text(have)}, should be ${text(want)}${how}`;
 }
 
 const text = (value: unknown): string =>

@@ -72,5 +72,5 @@ function actionOf({ key, kind, props }: Resource, outputs: ReadonlyMap<string, O
   const out = outputs.get(key);
   if (!out) return 'create';
   const resolved = resolveProps(props, fromOutputs(outputs));
-  return kind.update && resolved && (kind.drift?.(resolved, out) ?? []).length > 0 ? 'change' : 'keep';
+  return kind.update && resolved && (kind.drift?.(resolved, out) ?? []).some(({ fixed }) => !fixed) ? 'change' : 'keep';
 }

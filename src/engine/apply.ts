@@ -185,7 +185,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     const drift = held.get(key);
     if (drift && (drift.what === 'missing' || drift.what === 'untagged') && !existing) throw driftError(drift);
     if (!existing && options.byHand?.has(key) && kind.candidates) {
-      await take(resource, theOnly(resource, await findCandidates(cloud, name, resource, outputs)), true);
+      await take(resource, theOnly(resource, await findCandidates(cloud, name, resource, resources, outputs)), true);
       return outputs.get(key) as Output;
     }
     const started = Date.now();
@@ -412,7 +412,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
     undo,
     take,
     look,
-    candidates: (resource) => findCandidates(cloud, name, resource, outputs),
+    candidates: (resource) => findCandidates(cloud, name, resource, resources, outputs),
     do: doAll,
     async begin(actions) {
       const work = submit(actions);

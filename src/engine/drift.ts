@@ -1,4 +1,4 @@
-import { isLeaving, type Listing, statusOf } from './discover.ts';
+import { isLeaving, type Listing, newScope, statusOf } from './discover.ts';
 import { fromOutputs, inOrder, refsOf, resolveProps } from './graph.ts';
 import { type Entry, fingerprint } from './journal.ts';
 import { CloudspaceError, type Difference, type DriftItem, type Output, type Resource } from './types.ts';
@@ -68,7 +68,7 @@ async function missing(
   // It ended by itself (a failed launch): nobody's hand, and made anew without asking.
   if (listed && statusOf(kind, listed.out).state === 'gone') return undefined;
   const props = kind.candidates && kind.tag ? resolveProps(resource.props, fromOutputs(outputs)) : undefined;
-  const candidates = props ? ((await kind.candidates?.(cloud, props)) ?? []) : [];
+  const candidates = props ? ((await kind.candidates?.(cloud, props, newScope(name))) ?? []) : [];
   const untagged = candidates.find(
     (one) => one.out.id === known.id && !isLeaving(kind, one.out) && (one.name === undefined || one.name === name),
   );
@@ -98,7 +98,12 @@ function changed(
   if (!props || differences.length === 0) return undefined;
   const before = entries[key]?.props;
   if (!mine && before !== undefined && before !== fingerprint(props)) return undefined;
-  return { ...item, what: 'changed', differences, mendable: kind.update !== undefined };
+  return {
+    ...item,
+    what: 'changed',
+    differences,
+    mendable: kind.update !== undefined && differences.some(({ fixed }) => !fixed),
+  };
 }
 
 /** What hangs on ours and no step describes: a rule in a group of ours, a route in a table of ours. What hangs on adopted things is their owner's. */

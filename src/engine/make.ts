@@ -142,7 +142,7 @@ export function createMaker(
     const { key, kind } = resource;
     let out = existing;
     for (let round = 1; ; round++) {
-      const differences = kind.drift?.(props, out) ?? [];
+      const differences = (kind.drift?.(props, out) ?? []).filter(({ fixed }) => fixed !== true);
       if (!kind.update || differences.length === 0 || hold || round > MOST_UPDATES) {
         const known = journal.state.resources[key];
         if (!hold && known && known.props !== fingerprint(props)) await record(resource, 'created', out, props);

@@ -56,7 +56,7 @@ export async function makePlan(options: {
       type: kind.type,
       label: kind.label,
       chapter: options.chapterOf(key),
-      action: !out ? 'create' : differences.length > 0 && kind.update ? 'change' : 'keep',
+      action: !out ? 'create' : differences.some(({ fixed }) => !fixed) && kind.update ? 'change' : 'keep',
       id: out?.id ?? null,
       status: out ? statusOf(kind, out).state : 'absent',
       usdPerHour: priceOf(resource, region),

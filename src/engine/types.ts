@@ -42,6 +42,10 @@ export interface Found<O extends Output = Output> {
 export interface Candidate<O extends Output = Output> extends Found<O> {
   readonly name?: string;
   readonly called?: string;
+  /** what is connected with it, as outputs by kind: says which of several is meant */
+  readonly connections?: Readonly<Record<string, readonly Output[]>>;
+  /** id of what it is connected with, where it can have one connection only: when that is not a wanted one, it is in use elsewhere */
+  readonly boundTo?: string;
 }
 
 /** One round of listing: identical reads made by several kinds are sent once. */
@@ -67,7 +71,9 @@ export interface Difference {
   readonly attribute: string;
   readonly want: unknown;
   readonly have: unknown;
-  /** the `aws` command, as words, with which a person mends it; left out: it cannot be changed any more */
+  /** it cannot be changed any more, only made anew */
+  readonly fixed?: true;
+  /** the `aws` command, as words, with which a person mends it */
   readonly mend?: readonly string[];
 }
 
@@ -120,7 +126,7 @@ export interface Kind<P extends object, O extends Output, C> {
   readonly keepsData?: true;
   /** left out: ready as soon as it exists */
   status?(out: O): Status;
-  /** what differs between the description and what is there; only what `update` could mend or a person should know */
+  /** what differs between the description and what is there; `update` mends what is not `fixed` */
   drift?(props: P, out: O): Difference[];
   /**
    * For what hangs on ours and has no tags of its own: that no step describes it means that a person added it. Gives it in words for people.
@@ -130,7 +136,7 @@ export interface Kind<P extends object, O extends Output, C> {
   /** puts one existing resource nearer to its shape, in one mutating request; called again while `drift` still finds something */
   update?(cloud: C, props: P, out: O, context: CreateContext): Promise<O>;
   /** everything of the kind that could be what `props` describe, tagged or not, whoever made it; kinds that are found by what they connect need none */
-  candidates?(cloud: C, props: P): Promise<Candidate<O>[]>;
+  candidates?(cloud: C, props: P, scope: Scope): Promise<Candidate<O>[]>;
   /** puts tags on what is there, in one request; kinds whose resources carry tags have it */
   tag?(cloud: C, out: O, tags: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
   /** takes our tags off (not `Name`), in one request; already gone = success */

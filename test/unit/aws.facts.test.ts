@@ -55,6 +55,9 @@ describe('statuses', () => {
     instanceClass: '',
     engineVersion: '',
     masterUsername: '',
+    publiclyAccessible: false,
+    backupRetentionDays: 1,
+    securityGroupIds: [],
   };
   it.each([
     ['creating', 'pending'],
@@ -74,7 +77,15 @@ describe('statuses', () => {
     expect(dbInstance.status?.({ ...without, status: 'available' }).state).toBe('pending');
   });
 
-  const host = { id: 'i', privateIp: '', subnetId: '', imageId: '', instanceType: '', launchedAt: '' };
+  const host = {
+    id: 'i',
+    privateIp: '',
+    subnetId: '',
+    imageId: '',
+    instanceType: '',
+    launchedAt: '',
+    securityGroupIds: [],
+  };
   it.each([
     ['pending', 'pending'],
     ['running', 'ready'],

@@ -8,7 +8,14 @@ import {
 } from '@aws-sdk/client-ec2';
 import { AddTagsCommand, RemoveTagsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { AddTagsToResourceCommand, RemoveTagsFromResourceCommand } from '@aws-sdk/client-rds';
-import { type Candidate, CloudspaceError, type Found, type Output, type Scope } from '../../engine/types.ts';
+import {
+  type Candidate,
+  CloudspaceError,
+  type Difference,
+  type Found,
+  type Output,
+  type Scope,
+} from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
 
@@ -101,6 +108,19 @@ export const rdsTags = {
       }),
     ),
 };
+
+/** A difference, or none, as a list: `want` and `have` are compared as JSON, so that lists can be given sorted. */
+export function differs(
+  attribute: string,
+  want: unknown,
+  have: unknown,
+  how: { fixed: true } | { mend: readonly string[] },
+): Difference[] {
+  return JSON.stringify(want) === JSON.stringify(have) ? [] : [{ attribute, want, have, ...how }];
+}
+
+/** EC2's server-side filter for what is in a VPC. */
+export const inVpc = (vpcId: string): Filter => ({ Name: 'vpc-id', Values: [vpcId] });
 
 /** All pages of a paginated read. */
 export async function all<Page, Item>(

@@ -9,7 +9,20 @@ import type { Kind, Output, Status } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { codeOf, ignoreGone } from '../errors.ts';
 import { HOURS_A_MONTH, priceOf } from '../prices.ts';
-import { all, cliTags, found, fromTagList, must, nameOf, optional, rdsTags, TAG, tagList, words } from './common.ts';
+import {
+  all,
+  cliTags,
+  differs,
+  found,
+  fromTagList,
+  must,
+  nameOf,
+  optional,
+  rdsTags,
+  TAG,
+  tagList,
+  words,
+} from './common.ts';
 
 export interface DbInstanceProps {
   readonly instanceClass: string;
@@ -41,6 +54,9 @@ export interface DbInstanceOutput extends Output {
   readonly instanceClass: string;
   readonly engineVersion: string;
   readonly masterUsername: string;
+  readonly publiclyAccessible: boolean;
+  readonly backupRetentionDays: number;
+  readonly securityGroupIds: readonly string[];
   /** set by a teardown that was asked to keep one: the name of the snapshot that is made when it is deleted */
   readonly finalSnapshot?: string;
 }
@@ -54,6 +70,9 @@ const output = (db: DBInstance | undefined): DbInstanceOutput => ({
   instanceClass: db?.DBInstanceClass ?? '',
   engineVersion: db?.EngineVersion ?? '',
   masterUsername: db?.MasterUsername ?? '',
+  publiclyAccessible: db?.PubliclyAccessible ?? false,
+  backupRetentionDays: db?.BackupRetentionPeriod ?? 0,
+  securityGroupIds: (db?.VpcSecurityGroups ?? []).flatMap(({ VpcSecurityGroupId }) => VpcSecurityGroupId ?? []).sort(),
 });
 
 /** Statuses that need a person. Everything else that is not usable passes by itself. */
@@ -114,16 +133,44 @@ export const dbInstance: Kind<DbInstanceProps, DbInstanceOutput, Aws> = {
   },
   status,
   drift(props, out) {
+    const modify = words`aws rds modify-db-instance --db-instance-identifier ${out.id} --apply-immediately`;
     const major = (version: string) => version.split('.')[0];
     return [
-      ...(out.instanceClass === props.instanceClass
-        ? []
-        : [{ attribute: 'instanceClass', want: props.instanceClass, have: out.instanceClass }]),
+      // Another class means a restart, another major version more than that: nothing that is done by itself.
+      ...differs('instanceClass', props.instanceClass, out.instanceClass, { fixed: true }),
       // minor versions are upgraded by RDS itself
       ...(major(out.engineVersion) === major(props.engineVersion)
         ? []
-        : [{ attribute: 'engineVersion', want: props.engineVersion, have: out.engineVersion }]),
+        : differs('engineVersion', props.engineVersion, out.engineVersion, { fixed: true })),
+      ...differs('publiclyAccessible', false, out.publiclyAccessible, {
+        mend: [...modify, '--no-publicly-accessible'],
+      }),
+      ...differs('backupRetentionDays', props.backupRetentionDays ?? 1, out.backupRetentionDays, {
+        mend: [...modify, '--backup-retention-period', String(props.backupRetentionDays ?? 1)],
+      }),
+      ...differs('securityGroupIds', [...props.securityGroupIds].sort(), out.securityGroupIds, {
+        mend: [...modify, '--vpc-security-group-ids', ...props.securityGroupIds],
+      }),
     ];
+  },
+  async update(aws, props, out, { signal }) {
+    const wanted = {
+      publiclyAccessible: false,
+      backupRetentionDays: props.backupRetentionDays ?? 1,
+      securityGroupIds: [...props.securityGroupIds].sort(),
+    };
+    const answer = await aws.rds.send(
+      new ModifyDBInstanceCommand({
+        DBInstanceIdentifier: out.id,
+        ApplyImmediately: true,
+        PubliclyAccessible: wanted.publiclyAccessible,
+        BackupRetentionPeriod: wanted.backupRetentionDays,
+        VpcSecurityGroupIds: wanted.securityGroupIds,
+      }),
+      { abortSignal: signal },
+    );
+    // The answer shows the values before the change.
+    return { ...output(answer.DBInstance), ...wanted };
   },
   /**
    * Without its automated backups, and without a final snapshot unless the output names one: a Cloudspace that is destroyed leaves nothing that costs

@@ -3,12 +3,13 @@ import {
   type DBSubnetGroup,
   DeleteDBSubnetGroupCommand,
   ListTagsForResourceCommand,
+  ModifyDBSubnetGroupCommand,
   paginateDescribeDBSubnetGroups,
 } from '@aws-sdk/client-rds';
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTags, found, fromTagList, must, nameOf, rdsTags, TAG, tagList, words } from './common.ts';
+import { all, cliTags, differs, found, fromTagList, must, nameOf, rdsTags, TAG, tagList, words } from './common.ts';
 
 export interface DbSubnetGroupProps {
   /** in two zones at least */
@@ -57,6 +58,17 @@ export const dbSubnetGroup: Kind<DbSubnetGroupProps, DbSubnetGroupOutput, Aws> =
         SubnetIds: [...props.subnetIds],
         Tags: tagList(tags),
       }),
+      { abortSignal: signal },
+    );
+    return output(answer.DBSubnetGroup);
+  },
+  drift: (props, out) =>
+    differs('subnetIds', [...props.subnetIds].sort(), [...out.subnetIds].sort(), {
+      mend: words`aws rds modify-db-subnet-group --db-subnet-group-name ${out.id} --subnet-ids ${props.subnetIds}`,
+    }),
+  async update(aws, props, out, { signal }) {
+    const answer = await aws.rds.send(
+      new ModifyDBSubnetGroupCommand({ DBSubnetGroupName: out.id, SubnetIds: [...props.subnetIds] }),
       { abortSignal: signal },
     );
     return output(answer.DBSubnetGroup);

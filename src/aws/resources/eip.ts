@@ -2,13 +2,25 @@ import {
   type Address,
   AllocateAddressCommand,
   DescribeAddressesCommand,
+  paginateDescribeNatGateways,
   ReleaseAddressCommand,
 } from '@aws-sdk/client-ec2';
 import type { Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
 import { priceOf } from '../prices.ts';
-import { cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
+import {
+  all,
+  candidate,
+  cliTagSpecifications,
+  ec2Tags,
+  found,
+  must,
+  ofCloudspace,
+  optional,
+  tagSpecifications,
+  words,
+} from './common.ts';
 
 export type EipProps = Readonly<Record<never, never>>;
 
@@ -44,6 +56,34 @@ export const eip: Kind<EipProps, EipOutput, Aws> = {
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new ReleaseAddressCommand({ AllocationId: id }), { abortSignal: signal })),
+  async candidates(aws) {
+    const [answer, gateways] = await Promise.all([
+      aws.ec2.send(new DescribeAddressesCommand({})),
+      all(paginateDescribeNatGateways({ client: aws.ec2, pageSize: 1000 }, {}), (page) => page.NatGateways),
+    ]);
+    return (answer.Addresses ?? []).map((one) => {
+      const id = must(one.AllocationId, 'AllocationId');
+      const uses = gateways.filter(
+        ({ State, NatGatewayAddresses = [] }) =>
+          (State === 'pending' || State === 'available') && NatGatewayAddresses.some((of) => of.AllocationId === id),
+      );
+      return {
+        ...candidate({ id, publicIp: one.PublicIp ?? '' }, one.Tags),
+        connections: {
+          aws_eip_association:
+            one.InstanceId && one.AssociationId
+              ? [{ id: one.AssociationId, allocationId: id, instanceId: one.InstanceId }]
+              : [],
+          aws_nat_gateway: uses.map((of) => ({
+            id: of.NatGatewayId ?? '',
+            subnetId: of.SubnetId ?? '',
+            allocationId: id,
+          })),
+        },
+        ...optional('boundTo', uses[0]?.NatGatewayId ?? one.InstanceId ?? one.NetworkInterfaceId),
+      };
+    });
+  },
   ...ec2Tags(),
   cli: (_props, { tags }) => words`aws ec2 allocate-address --domain vpc ${cliTagSpecifications(tags, 'elastic-ip')}`,
   price: (_props, region) => priceOf('publicIpv4', region),

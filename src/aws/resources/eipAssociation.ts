@@ -35,6 +35,7 @@ export const eipAssociation: Kind<EipAssociationProps, EipAssociationOutput, Aws
         : [],
     );
   },
+  exclusive: ({ allocationId, instanceId }) => `association of ${allocationId} with ${instanceId}`,
   matches: (props, out) => props.allocationId === out.allocationId && props.instanceId === out.instanceId,
   async create(aws, { allocationId, instanceId }, { signal }) {
     const answer = await aws.ec2.send(

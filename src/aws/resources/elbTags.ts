@@ -1,7 +1,7 @@
 import { DescribeTagsCommand, type Tag } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Found, Output, Scope } from '../../engine/types.ts';
+import type { Candidate, Found, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
-import { found, fromTagList, TAG } from './common.ts';
+import { candidate, found, fromTagList, TAG } from './common.ts';
 
 /** The API's limit on ARNs in one DescribeTags. */
 const BATCH = 20;
@@ -16,6 +16,19 @@ export async function withElbTags<O extends Output>(
   scope: Scope,
   outputs: readonly O[],
 ): Promise<Found<O>[]> {
+  const tags = await readTags(aws, outputs);
+  return outputs
+    .filter(({ id }) => fromTagList(tags.get(id))[TAG.name] === scope.name)
+    .map((out) => found(out, tags.get(out.id)));
+}
+
+/** The same outputs, whoever's they are. */
+export async function elbCandidates<O extends Output>(aws: Aws, outputs: readonly O[]): Promise<Candidate<O>[]> {
+  const tags = await readTags(aws, outputs);
+  return outputs.map((out) => ({ called: (out as { name?: string }).name ?? '', ...candidate(out, tags.get(out.id)) }));
+}
+
+async function readTags(aws: Aws, outputs: readonly Output[]): Promise<Map<string, Tag[]>> {
   const batches = Array.from({ length: Math.ceil(outputs.length / BATCH) }, (_, index) =>
     outputs.slice(index * BATCH, (index + 1) * BATCH),
   );
@@ -26,7 +39,5 @@ export async function withElbTags<O extends Output>(
   for (const { ResourceArn, Tags } of answers.flatMap((answer) => answer.TagDescriptions ?? [])) {
     tags.set(ResourceArn ?? '', Tags ?? []);
   }
-  return outputs
-    .filter(({ id }) => fromTagList(tags.get(id))[TAG.name] === scope.name)
-    .map((out) => found(out, tags.get(out.id)));
+  return tags;
 }

@@ -2,6 +2,7 @@ import {
   type _InstanceType,
   type Instance,
   ModifyInstanceAttributeCommand,
+  ModifyInstanceMetadataOptionsCommand,
   paginateDescribeInstances,
   RunInstancesCommand,
   TerminateInstancesCommand,
@@ -13,7 +14,9 @@ import { HOURS_A_MONTH, priceOf } from '../prices.ts';
 import { isStandard, vcpusOf } from '../vcpus.ts';
 import {
   all,
+  candidate,
   cliTagSpecifications,
+  differs,
   ec2Tags,
   found,
   fromTagList,
@@ -49,6 +52,12 @@ export interface InstanceOutput extends Output {
   readonly instanceType: string;
   /** ISO time */
   readonly launchedAt: string;
+  readonly securityGroupIds: readonly string[];
+  readonly keyName?: string;
+  /** of the metadata service and of source/destination checks only what is not as the walk makes it: a thousand runners have to fit the state */
+  readonly httpTokens?: string;
+  readonly hopLimit?: number;
+  readonly sourceDestCheck?: false;
   /** why it ended, when nobody asked it to */
   readonly reason?: string;
 }
@@ -61,6 +70,11 @@ function endedByItself(instance: Instance): boolean {
   );
 }
 
+/** IMDSv2 only, and a hop limit of 1: an application's container cannot ask it as if it were the host. */
+const METADATA = { HttpTokens: 'required', HttpEndpoint: 'enabled', HttpPutResponseHopLimit: 1 } as const;
+
+const unless = <T>(usual: T, value: T | undefined): T | undefined => (value === usual ? undefined : value);
+
 const output = (instance: Instance | undefined): InstanceOutput => ({
   id: must(instance?.InstanceId, 'InstanceId'),
   state: instance?.State?.Name ?? 'pending',
@@ -70,6 +84,11 @@ const output = (instance: Instance | undefined): InstanceOutput => ({
   imageId: instance?.ImageId ?? '',
   instanceType: instance?.InstanceType ?? '',
   launchedAt: instance?.LaunchTime?.toISOString() ?? '',
+  securityGroupIds: (instance?.SecurityGroups ?? []).flatMap(({ GroupId }) => GroupId ?? []).sort(),
+  ...optional('keyName', instance?.KeyName),
+  ...optional('httpTokens', unless(METADATA.HttpTokens, instance?.MetadataOptions?.HttpTokens)),
+  ...optional('hopLimit', unless(METADATA.HttpPutResponseHopLimit, instance?.MetadataOptions?.HttpPutResponseHopLimit)),
+  ...(instance?.SourceDestCheck === false && { sourceDestCheck: false as const }),
   ...(instance !== undefined && endedByItself(instance) && { reason: instance.StateReason?.Message ?? 'AWS ended it' }),
 });
 
@@ -87,7 +106,7 @@ function status({ state, reason }: InstanceOutput): Status {
   }
 }
 
-/** One request for `count` equal instances. IMDSv2 only, and a hop limit of 1: an application's container cannot ask it as if it were the host. */
+/** One request for `count` equal instances. */
 const request = (props: InstanceProps, count: number, token: string, tags: Tags) =>
   new RunInstancesCommand({
     ImageId: props.imageId,
@@ -98,7 +117,7 @@ const request = (props: InstanceProps, count: number, token: string, tags: Tags)
     SecurityGroupIds: [...props.securityGroupIds],
     ...optional('KeyName', props.keyName),
     ClientToken: token,
-    MetadataOptions: { HttpTokens: 'required', HttpEndpoint: 'enabled', HttpPutResponseHopLimit: 1 },
+    MetadataOptions: METADATA,
     BlockDeviceMappings: [
       {
         DeviceName: props.rootDevice ?? '/dev/xvda',
@@ -154,10 +173,55 @@ export const instance: Kind<InstanceProps, InstanceOutput, Aws> = {
     },
   },
   status,
-  drift: (props, out) =>
-    (['imageId', 'instanceType', 'subnetId'] as const)
-      .filter((attribute) => out[attribute] !== props[attribute])
-      .map((attribute) => ({ attribute, want: props[attribute], have: out[attribute] })),
+  drift(props, out) {
+    const modify = words`aws ec2 modify-instance-attribute --instance-id ${out.id}`;
+    const metadata = words`aws ec2 modify-instance-metadata-options --instance-id ${out.id} --http-tokens required --http-put-response-hop-limit ${METADATA.HttpPutResponseHopLimit}`;
+    return [
+      ...(['imageId', 'instanceType', 'subnetId'] as const).flatMap((attribute) =>
+        differs(attribute, props[attribute], out[attribute], { fixed: true }),
+      ),
+      ...differs('keyName', props.keyName, out.keyName, { fixed: true }),
+      ...differs('securityGroupIds', [...props.securityGroupIds].sort(), out.securityGroupIds, {
+        mend: [...modify, '--groups', ...props.securityGroupIds],
+      }),
+      ...(out.httpTokens === undefined
+        ? []
+        : differs('httpTokens', METADATA.HttpTokens, out.httpTokens, { mend: metadata })),
+      ...(out.hopLimit === undefined
+        ? []
+        : differs('hopLimit', METADATA.HttpPutResponseHopLimit, out.hopLimit, { mend: metadata })),
+      ...differs('sourceDestCheck', true, out.sourceDestCheck ?? true, { mend: [...modify, '--source-dest-check'] }),
+    ];
+  },
+  /** one of: the metadata options, the security groups, the source/destination check */
+  async update(aws, props, out, { signal }) {
+    const InstanceId = out.id;
+    const { httpTokens, hopLimit, sourceDestCheck: _unchecked, ...rest } = out;
+    if (httpTokens !== undefined || hopLimit !== undefined) {
+      await aws.ec2.send(new ModifyInstanceMetadataOptionsCommand({ InstanceId, ...METADATA }), {
+        abortSignal: signal,
+      });
+      return { ...rest, ...optional('sourceDestCheck', out.sourceDestCheck) };
+    }
+    const securityGroupIds = [...props.securityGroupIds].sort();
+    if (JSON.stringify(securityGroupIds) !== JSON.stringify(out.securityGroupIds)) {
+      await aws.ec2.send(new ModifyInstanceAttributeCommand({ InstanceId, Groups: securityGroupIds }), {
+        abortSignal: signal,
+      });
+      return { ...out, securityGroupIds };
+    }
+    await aws.ec2.send(new ModifyInstanceAttributeCommand({ InstanceId, SourceDestCheck: { Value: true } }), {
+      abortSignal: signal,
+    });
+    return rest;
+  },
+  async candidates(aws, { subnetId }) {
+    const Filters = [{ Name: 'subnet-id', Values: [subnetId] }];
+    const instances = await all(paginateDescribeInstances({ client: aws.ec2, pageSize: 1000 }, { Filters }), (page) =>
+      page.Reservations?.flatMap((reservation) => reservation.Instances ?? []),
+    );
+    return instances.filter(({ State }) => State?.Name !== 'terminated').map((one) => candidate(output(one), one.Tags));
+  },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }), { abortSignal: signal })),
   ...ec2Tags(),

@@ -7,7 +7,17 @@ import {
 import type { Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications } from './common.ts';
+import {
+  all,
+  candidate,
+  cliTagSpecifications,
+  ec2Tags,
+  found,
+  must,
+  ofCloudspace,
+  optional,
+  tagSpecifications,
+} from './common.ts';
 
 export type InternetGatewayProps = Readonly<Record<never, never>>;
 
@@ -19,6 +29,19 @@ export function readInternetGateways(aws: Aws, scope: Scope): Promise<InternetGa
       (page) => page.InternetGateways,
     ),
   );
+}
+
+/** What a gateway is attached to: at most one VPC. */
+export function attachmentsOf(gateway: InternetGateway) {
+  const internetGatewayId = must(gateway.InternetGatewayId, 'InternetGatewayId');
+  return (gateway.Attachments ?? [])
+    .filter(({ State }) => (State as string) !== 'detached')
+    .map(({ VpcId = '', State = 'available' }) => ({
+      id: `${internetGatewayId}:${VpcId}`,
+      internetGatewayId,
+      vpcId: VpcId,
+      state: State as string,
+    }));
 }
 
 export const internetGateway: Kind<InternetGatewayProps, Output, Aws> = {
@@ -37,6 +60,21 @@ export const internetGateway: Kind<InternetGatewayProps, Output, Aws> = {
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteInternetGatewayCommand({ InternetGatewayId: id }), { abortSignal: signal })),
+  async candidates(aws) {
+    const gateways = await all(
+      paginateDescribeInternetGateways({ client: aws.ec2, pageSize: 1000 }, {}),
+      (page) => page.InternetGateways,
+    );
+    return gateways.map((one) => {
+      const id = must(one.InternetGatewayId, 'InternetGatewayId');
+      const attached = attachmentsOf(one);
+      return {
+        ...candidate({ id }, one.Tags),
+        connections: { aws_internet_gateway_attachment: attached },
+        ...optional('boundTo', attached[0]?.vpcId),
+      };
+    });
+  },
   ...ec2Tags(),
   cli: (_props, { tags }) => [
     'aws',

@@ -2,8 +2,8 @@ import { AttachInternetGatewayCommand, DetachInternetGatewayCommand } from '@aws
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { must, words } from './common.ts';
-import { readInternetGateways } from './internetGateway.ts';
+import { words } from './common.ts';
+import { attachmentsOf, readInternetGateways } from './internetGateway.ts';
 
 export interface InternetGatewayAttachmentProps {
   readonly internetGatewayId: string;
@@ -21,14 +21,7 @@ export const internetGatewayAttachment: Kind<InternetGatewayAttachmentProps, Int
   type: 'aws_internet_gateway_attachment',
   label: 'internet gateway attachment',
   async list(aws, scope) {
-    return (await readInternetGateways(aws, scope)).flatMap((gateway) => {
-      const internetGatewayId = must(gateway.InternetGatewayId, 'InternetGatewayId');
-      return (gateway.Attachments ?? [])
-        .filter(({ State }) => State !== 'detached')
-        .map(({ VpcId = '', State = 'available' }) => ({
-          out: { id: `${internetGatewayId}:${VpcId}`, internetGatewayId, vpcId: VpcId, state: State },
-        }));
-    });
+    return (await readInternetGateways(aws, scope)).flatMap(attachmentsOf).map((out) => ({ out }));
   },
   matches: (props, out) => props.internetGatewayId === out.internetGatewayId && props.vpcId === out.vpcId,
   async create(aws, { internetGatewayId, vpcId }, { signal }) {

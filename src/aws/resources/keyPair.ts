@@ -1,9 +1,16 @@
-import { DeleteKeyPairCommand, DescribeKeyPairsCommand, ImportKeyPairCommand } from '@aws-sdk/client-ec2';
+import {
+  DeleteKeyPairCommand,
+  DescribeKeyPairsCommand,
+  ImportKeyPairCommand,
+  type KeyPairInfo,
+} from '@aws-sdk/client-ec2';
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
 import {
+  candidate,
   cliTagSpecifications,
+  differs,
   ec2Tags,
   found,
   ofCloudspace,
@@ -29,6 +36,12 @@ export interface KeyPairOutput extends Output {
 /** Type and key without the comment. */
 const bare = (publicKey: string) => publicKey.trim().split(/\s+/).slice(0, 2).join(' ');
 
+const output = (one: KeyPairInfo): KeyPairOutput => ({
+  id: one.KeyPairId ?? one.KeyName ?? '',
+  name: one.KeyName ?? '',
+  ...optional('publicKey', one.PublicKey && bare(one.PublicKey)),
+});
+
 export const keyPair: Kind<KeyPairProps, KeyPairOutput, Aws> = {
   type: 'aws_key_pair',
   label: 'key pair',
@@ -37,16 +50,7 @@ export const keyPair: Kind<KeyPairProps, KeyPairOutput, Aws> = {
     const answer = await scope.once('DescribeKeyPairs', () =>
       aws.ec2.send(new DescribeKeyPairsCommand({ Filters: [ofCloudspace(scope)], IncludePublicKey: true })),
     );
-    return (answer.KeyPairs ?? []).map((one) =>
-      found(
-        {
-          id: one.KeyPairId ?? one.KeyName ?? '',
-          name: one.KeyName ?? '',
-          ...optional('publicKey', one.PublicKey && bare(one.PublicKey)),
-        },
-        one.Tags,
-      ),
-    );
+    return (answer.KeyPairs ?? []).map((one) => found(output(one), one.Tags));
   },
   async create(aws, props, { tags, name, signal }) {
     const KeyName = props.name ?? name;
@@ -61,14 +65,19 @@ export const keyPair: Kind<KeyPairProps, KeyPairOutput, Aws> = {
     return { id: answer.KeyPairId ?? KeyName, name: KeyName, publicKey: bare(props.publicKey) };
   },
   drift: (props, out) =>
-    out.publicKey === undefined || out.publicKey === bare(props.publicKey)
-      ? []
-      : [{ attribute: 'publicKey', want: bare(props.publicKey), have: out.publicKey }],
+    out.publicKey === undefined ? [] : differs('publicKey', bare(props.publicKey), out.publicKey, { fixed: true }),
+  async candidates(aws) {
+    const answer = await aws.ec2.send(new DescribeKeyPairsCommand({ IncludePublicKey: true }));
+    return (answer.KeyPairs ?? []).map((one) => ({
+      called: one.KeyName ?? '',
+      ...candidate(output(one), one.Tags),
+    }));
+  },
   delete: (aws, { name }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteKeyPairCommand({ KeyName: name }), { abortSignal: signal })),
   ...ec2Tags(),
   cli: (props, { tags }) => {
-    const name = props.name ?? tags[TAG.name] ?? '';
+    const name = props.name ?? tags[TAG.name] ?? tags.Name ?? '';
     const key = Buffer.from(props.publicKey).toString('base64');
     return words`aws ec2 import-key-pair --key-name ${name} --public-key-material ${key} ${cliTagSpecifications(tags, 'key-pair')}`;
   },

@@ -8,7 +8,7 @@ import {
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone, isNotFound } from '../errors.ts';
-import { all, cliTags, must, tagList, words } from './common.ts';
+import { all, cliTags, differs, must, tagList, words } from './common.ts';
 import { readLoadBalancers } from './loadBalancer.ts';
 
 /** A TCP listener that forwards to one target group. */
@@ -71,9 +71,10 @@ export const listener: Kind<ListenerProps, ListenerOutput, Aws> = {
     return output(answer.Listeners?.[0]);
   },
   drift: (props, out) =>
-    props.targetGroupArn === out.targetGroupArn
-      ? []
-      : [{ attribute: 'targetGroupArn', want: props.targetGroupArn, have: out.targetGroupArn }],
+    differs('targetGroupArn', props.targetGroupArn, out.targetGroupArn, {
+      mend: words`aws elbv2 modify-listener --listener-arn ${out.id} --default-actions Type=forward,TargetGroupArn=${props.targetGroupArn}`,
+    }),
+  exclusive: ({ port }) => `listener on port ${port}`,
   async update(aws, props, out, { signal }) {
     const answer = await aws.elb.send(
       new ModifyListenerCommand({ ListenerArn: out.id, DefaultActions: forward(props.targetGroupArn) }),

@@ -1,16 +1,18 @@
 import {
   CreateLoadBalancerCommand,
   DeleteLoadBalancerCommand,
+  DescribeLoadBalancerAttributesCommand,
   type LoadBalancer,
   ModifyLoadBalancerAttributesCommand,
   paginateDescribeLoadBalancers,
+  SetSecurityGroupsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Found, Kind, Output, Scope, Status } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
-import { codeOf, ignoreGone } from '../errors.ts';
+import { codeOf, ignoreGone, isNotFound } from '../errors.ts';
 import { priceOf } from '../prices.ts';
-import { all, cliTags, elbTags, must, nameOf, optional, tagList, words } from './common.ts';
-import { withElbTags } from './elbTags.ts';
+import { all, cliTags, differs, elbTags, must, nameOf, optional, tagList, words } from './common.ts';
+import { elbCandidates, withElbTags } from './elbTags.ts';
 
 /** A Network Load Balancer that faces the internet. */
 export interface LoadBalancerProps {
@@ -29,6 +31,10 @@ export interface LoadBalancerOutput extends Output {
   /** Route 53's hosted zone of the DNS name, for alias records */
   readonly zoneId: string;
   readonly state: string;
+  readonly securityGroupIds: readonly string[];
+  readonly subnetIds: readonly string[];
+  /** load_balancing.cross_zone.enabled: off in a new one; traffic between zones costs. Read with the list, so undefined in a create's answer */
+  readonly crossZone?: boolean;
   readonly reason?: string;
 }
 
@@ -38,6 +44,8 @@ const output = (balancer: LoadBalancer | undefined): LoadBalancerOutput => ({
   dnsName: balancer?.DNSName ?? '',
   zoneId: balancer?.CanonicalHostedZoneId ?? '',
   state: balancer?.State?.Code ?? 'active',
+  securityGroupIds: [...(balancer?.SecurityGroups ?? [])].sort(),
+  subnetIds: (balancer?.AvailabilityZones ?? []).flatMap(({ SubnetId }) => SubnetId ?? []).sort(),
   ...optional('reason', balancer?.State?.Reason),
 });
 
@@ -49,9 +57,22 @@ export function readLoadBalancers(aws: Aws, scope: Scope): Promise<Found<LoadBal
       (page) => page.LoadBalancers,
     );
     const ours = balancers.filter(({ LoadBalancerName = '' }) => LoadBalancerName.startsWith(`${scope.name}-`));
-    return withElbTags(aws, scope, ours.map(output));
+    return withElbTags(aws, scope, await Promise.all(ours.map((one) => withCrossZone(aws, output(one)))));
   });
 }
+
+async function withCrossZone(aws: Aws, out: LoadBalancerOutput): Promise<LoadBalancerOutput> {
+  try {
+    const answer = await aws.elb.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerArn: out.id }));
+    const { Value } = answer.Attributes?.find(({ Key }) => Key === CROSS_ZONE) ?? {};
+    return { ...out, crossZone: Value === 'true' };
+  } catch (error) {
+    if (isNotFound(error)) return out;
+    throw error;
+  }
+}
+
+const CROSS_ZONE = 'load_balancing.cross_zone.enabled';
 
 function status({ state, reason }: LoadBalancerOutput): Status {
   if (state === 'failed') return { state: 'failed', reason: reason ?? 'AWS gives no reason' };
@@ -80,6 +101,44 @@ export const loadBalancer: Kind<LoadBalancerProps, LoadBalancerOutput, Aws> = {
     return output(answer.LoadBalancers?.[0]);
   },
   status,
+  drift: (props, out) => [
+    ...differs('subnetIds', [...props.subnetIds].sort(), out.subnetIds, { fixed: true }),
+    ...differs('securityGroupIds', [...props.securityGroupIds].sort(), out.securityGroupIds, {
+      mend: words`aws elbv2 set-security-groups --load-balancer-arn ${out.id} --security-groups ${props.securityGroupIds}`,
+    }),
+    ...differs('crossZone', false, out.crossZone ?? false, {
+      mend: words`aws elbv2 modify-load-balancer-attributes --load-balancer-arn ${out.id} --attributes Key=${CROSS_ZONE},Value=false`,
+    }),
+  ],
+  /** the security groups, else the attribute */
+  async update(aws, props, out, { signal }) {
+    const securityGroupIds = [...props.securityGroupIds].sort();
+    if (JSON.stringify(securityGroupIds) !== JSON.stringify(out.securityGroupIds)) {
+      await aws.elb.send(new SetSecurityGroupsCommand({ LoadBalancerArn: out.id, SecurityGroups: securityGroupIds }), {
+        abortSignal: signal,
+      });
+      return { ...out, securityGroupIds };
+    }
+    await aws.elb.send(
+      new ModifyLoadBalancerAttributesCommand({
+        LoadBalancerArn: out.id,
+        Attributes: [{ Key: CROSS_ZONE, Value: 'false' }],
+      }),
+      { abortSignal: signal },
+    );
+    return { ...out, crossZone: false };
+  },
+  /** Only what is called like ours: others would not be found again (`list`). */
+  async candidates(aws, _props, scope) {
+    const balancers = await all(
+      paginateDescribeLoadBalancers({ client: aws.elb, pageSize: 400 }, {}),
+      (page) => page.LoadBalancers,
+    );
+    const ours = balancers.filter(
+      ({ LoadBalancerName = '', Type }) => Type === 'network' && LoadBalancerName.startsWith(`${scope.name}-`),
+    );
+    return elbCandidates(aws, await Promise.all(ours.map((one) => withCrossZone(aws, output(one)))));
+  },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.elb.send(new DeleteLoadBalancerCommand({ LoadBalancerArn: id }), { abortSignal: signal })),
   ...elbTags,

@@ -10,7 +10,9 @@ import { ignoreGone } from '../errors.ts';
 import { priceOf } from '../prices.ts';
 import {
   all,
+  candidate,
   cliTagSpecifications,
+  differs,
   ec2Tags,
   found,
   must,
@@ -29,6 +31,7 @@ export interface NatGatewayProps {
 export interface NatGatewayOutput extends Output {
   readonly state: string;
   readonly subnetId: string;
+  readonly allocationId?: string;
   readonly publicIp?: string;
   readonly failureMessage?: string;
 }
@@ -37,6 +40,7 @@ const output = (gateway: NatGateway | undefined): NatGatewayOutput => ({
   id: must(gateway?.NatGatewayId, 'NatGatewayId'),
   state: gateway?.State ?? 'pending',
   subnetId: gateway?.SubnetId ?? '',
+  ...optional('allocationId', gateway?.NatGatewayAddresses?.[0]?.AllocationId),
   ...optional('publicIp', gateway?.NatGatewayAddresses?.[0]?.PublicIp),
   ...optional('failureMessage', gateway?.FailureMessage),
 });
@@ -79,6 +83,20 @@ export const natGateway: Kind<NatGatewayProps, NatGatewayOutput, Aws> = {
   status,
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteNatGatewayCommand({ NatGatewayId: id }), { abortSignal: signal })),
+  drift: (props, out) =>
+    (['subnetId', 'allocationId'] as const).flatMap((attribute) =>
+      differs(attribute, props[attribute], out[attribute] ?? props[attribute], { fixed: true }),
+    ),
+  async candidates(aws, { subnetId }) {
+    const gateways = await all(
+      paginateDescribeNatGateways(
+        { client: aws.ec2, pageSize: 1000 },
+        { Filter: [{ Name: 'subnet-id', Values: [subnetId] }] },
+      ),
+      (page) => page.NatGateways,
+    );
+    return gateways.map((one) => candidate(output(one), one.Tags));
+  },
   ...ec2Tags(),
   cli: (props, { tags }) =>
     words`aws ec2 create-nat-gateway --subnet-id ${props.subnetId} --allocation-id ${props.allocationId} ${cliTagSpecifications(tags, 'natgateway')}`,

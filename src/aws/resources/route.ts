@@ -2,8 +2,8 @@ import { CreateRouteCommand, DeleteRouteCommand, ReplaceRouteCommand } from '@aw
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { must, optional, words } from './common.ts';
-import { readRouteTables } from './routeTable.ts';
+import { differs, optional, words } from './common.ts';
+import { readRouteTables, routesOf } from './routeTable.ts';
 
 /** Exactly one of the two gateways. */
 export interface RouteProps {
@@ -29,6 +29,11 @@ const request = (props: RouteProps) => ({
   ...(props.natGatewayId !== undefined && { NatGatewayId: props.natGatewayId }),
 });
 
+const target = (props: RouteProps): string[] =>
+  props.natGatewayId === undefined
+    ? ['--gateway-id', props.internetGatewayId ?? '']
+    : ['--nat-gateway-id', props.natGatewayId];
+
 const output = (props: RouteProps): RouteOutput => ({
   id: `${props.routeTableId}_${props.destination}`,
   routeTableId: props.routeTableId,
@@ -41,21 +46,7 @@ export const route: Kind<RouteProps, RouteOutput, Aws> = {
   type: 'aws_route',
   label: 'route',
   async list(aws, scope) {
-    return (await readRouteTables(aws, scope)).flatMap((table) =>
-      (table.Routes ?? [])
-        .filter(
-          (one) =>
-            one.DestinationCidrBlock !== undefined && one.GatewayId !== 'local' && one.Origin !== 'CreateRouteTable',
-        )
-        .map((one) => ({
-          out: output({
-            routeTableId: must(table.RouteTableId, 'RouteTableId'),
-            destination: one.DestinationCidrBlock ?? '',
-            ...optional('internetGatewayId', one.GatewayId),
-            ...optional('natGatewayId', one.NatGatewayId),
-          }),
-        })),
-    );
+    return (await readRouteTables(aws, scope)).flatMap(routesOf).map((out) => ({ out }));
   },
   matches: (props, out) => props.routeTableId === out.routeTableId && props.destination === out.destination,
   async create(aws, props, { signal }) {
@@ -64,9 +55,13 @@ export const route: Kind<RouteProps, RouteOutput, Aws> = {
   },
   /** a route to a gateway that was deleted and made anew is a black hole */
   drift: (props, out) =>
-    (['internetGatewayId', 'natGatewayId'] as const)
-      .filter((attribute) => props[attribute] !== out[attribute])
-      .map((attribute) => ({ attribute, want: props[attribute], have: out[attribute] })),
+    (['internetGatewayId', 'natGatewayId'] as const).flatMap((attribute) =>
+      differs(attribute, props[attribute], out[attribute], {
+        mend: words`aws ec2 replace-route --route-table-id ${props.routeTableId} --destination-cidr-block ${props.destination} ${target(props)}`,
+      }),
+    ),
+  exclusive: ({ destination, internetGatewayId, natGatewayId }) =>
+    `route ${destination} to ${internetGatewayId ?? natGatewayId ?? 'something else'}`,
   async update(aws, props, _out, { signal }) {
     await aws.ec2.send(new ReplaceRouteCommand(request(props)), { abortSignal: signal });
     return output(props);
@@ -78,11 +73,6 @@ export const route: Kind<RouteProps, RouteOutput, Aws> = {
       }),
     ),
   partOf: ({ routeTableId }) => routeTableId,
-  cli: (props) => {
-    const target =
-      props.natGatewayId === undefined
-        ? ['--gateway-id', props.internetGatewayId ?? '']
-        : ['--nat-gateway-id', props.natGatewayId];
-    return words`aws ec2 create-route --route-table-id ${props.routeTableId} --destination-cidr-block ${props.destination} ${target}`;
-  },
+  cli: (props) =>
+    words`aws ec2 create-route --route-table-id ${props.routeTableId} --destination-cidr-block ${props.destination} ${target(props)}`,
 };

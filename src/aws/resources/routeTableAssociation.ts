@@ -3,7 +3,7 @@ import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
 import { must, words } from './common.ts';
-import { readRouteTables } from './routeTable.ts';
+import { associationsOf, readRouteTables } from './routeTable.ts';
 
 export interface RouteTableAssociationProps {
   readonly routeTableId: string;
@@ -20,19 +20,9 @@ export const routeTableAssociation: Kind<RouteTableAssociationProps, RouteTableA
   type: 'aws_route_table_association',
   label: 'route table association',
   async list(aws, scope) {
-    return (await readRouteTables(aws, scope)).flatMap((table) =>
-      (table.Associations ?? [])
-        .filter((one) => one.SubnetId && !one.Main && one.AssociationState?.State !== 'disassociated')
-        .map((one) => ({
-          out: {
-            id: must(one.RouteTableAssociationId, 'RouteTableAssociationId'),
-            routeTableId: must(table.RouteTableId, 'RouteTableId'),
-            subnetId: one.SubnetId ?? '',
-            state: one.AssociationState?.State ?? 'associated',
-          },
-        })),
-    );
+    return (await readRouteTables(aws, scope)).flatMap(associationsOf).map((out) => ({ out }));
   },
+  exclusive: ({ subnetId }) => `association with subnet ${subnetId}`,
   matches: (props, out) => props.routeTableId === out.routeTableId && props.subnetId === out.subnetId,
   async create(aws, { routeTableId, subnetId }, { signal }) {
     const answer = await aws.ec2.send(

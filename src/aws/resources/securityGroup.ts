@@ -9,9 +9,12 @@ import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
 import {
   all,
+  candidate,
   cliTagSpecifications,
+  differs,
   ec2Tags,
   found,
+  inVpc,
   must,
   nameOf,
   ofCloudspace,
@@ -66,6 +69,19 @@ export const securityGroup: Kind<SecurityGroupProps, SecurityGroupOutput, Aws> =
   },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteSecurityGroupCommand({ GroupId: id }), { abortSignal: signal })),
+  drift: (props, out) => differs('vpcId', props.vpcId, out.vpcId, { fixed: true }),
+  async candidates(aws, { vpcId }) {
+    const groups = await all(
+      paginateDescribeSecurityGroups({ client: aws.ec2, pageSize: 1000 }, { Filters: [inVpc(vpcId)] }),
+      (page) => page.SecurityGroups,
+    );
+    return groups
+      .filter(({ GroupName }) => GroupName !== 'default')
+      .map((one) => ({
+        called: one.GroupName ?? '',
+        ...candidate({ id: must(one.GroupId, 'GroupId'), name: one.GroupName ?? '', vpcId }, one.Tags),
+      }));
+  },
   ...ec2Tags(),
   cli: (props, { tags }) =>
     words`aws ec2 create-security-group --group-name ${nameOf(props, tags)} --description ${props.description} --vpc-id ${props.vpcId} ${cliTagSpecifications(tags, 'security-group')}`,

@@ -16,7 +16,6 @@ import {
   found,
   fromTagList,
   must,
-  ofCloudspace,
   optional,
   TAG,
   tagSpecifications,
@@ -84,6 +83,31 @@ function compare(props: SecurityGroupRulesProps, out: SecurityGroupRulesOutput) 
   };
 }
 
+/** EC2's limit on the values of a filter. */
+const MOST_VALUES = 200;
+
+/** All rules of some groups, ours or not: what somebody added to a group of ours has no tags. */
+async function readRules(aws: Aws, groupIds: readonly string[]): Promise<SecurityGroupRule[]> {
+  const rounds = Array.from({ length: Math.ceil(groupIds.length / MOST_VALUES) }, (_, index) =>
+    groupIds.slice(index * MOST_VALUES, (index + 1) * MOST_VALUES),
+  );
+  const read = rounds.map((Values) =>
+    all(
+      paginateDescribeSecurityGroupRules(
+        { client: aws.ec2, pageSize: 1000 },
+        { Filters: [{ Name: 'group-id', Values }] },
+      ),
+      (page) => page.SecurityGroupRules,
+    ),
+  );
+  return (await Promise.all(read)).flat();
+}
+
+const inWords = (rule: IngressRule): string =>
+  `${identity(rule)
+    .replace(/ (\d+)-\1 /, ' $1 ')
+    .replace('  ', ' from ')}`;
+
 /**
  * A set of ingress rules of one group: authorised in one request, tagged in the same, compared as a set. An update makes one request too:
  * what differs is changed in place (the person's address has changed), else what is missing is added, else what is too much is revoked.
@@ -93,13 +117,9 @@ export const securityGroupRules: Kind<SecurityGroupRulesProps, SecurityGroupRule
   label: 'ingress rules',
   quota: ({ groupId, rules }) => [{ code: 'L-0EA8095F', amount: Array.isArray(rules) ? rules.length : 0, of: groupId }],
   async list(aws, scope) {
-    const rules = await scope.once('DescribeSecurityGroupRules', () =>
-      all(
-        paginateDescribeSecurityGroupRules({ client: aws.ec2, pageSize: 1000 }, { Filters: [ofCloudspace(scope)] }),
-        (page) => page.SecurityGroupRules,
-      ),
-    );
     const groups = await readSecurityGroups(aws, scope);
+    const ids = groups.flatMap(({ GroupId }) => GroupId ?? []);
+    const rules = await scope.once('DescribeSecurityGroupRules', () => readRules(aws, ids));
     // Rules go with their group: only those of an adopted group can stay.
     const kept = new Set(groups.filter((one) => fromTagList(one.Tags)[TAG.origin]).map(({ GroupId }) => GroupId));
     const sets = new Map<string, Found<SecurityGroupRulesOutput>>();
@@ -112,7 +132,10 @@ export const securityGroupRules: Kind<SecurityGroupRulesProps, SecurityGroupRule
         out: { id, groupId, rules: [...(earlier?.out.rules ?? []), fromApi(rule)] },
         ...(key !== '' && { key }),
         ...optional('chapter', chapter),
-        ...(adopted && kept.has(groupId) && (earlier?.adopted ?? true) && { adopted }),
+        // What a person added to a group of their own has no tags of ours, and is theirs as well.
+        ...((adopted || key === '') &&
+          kept.has(groupId) &&
+          (earlier === undefined || earlier.adopted) && { adopted: true }),
       });
     }
     return [...sets.values()];
@@ -136,7 +159,27 @@ export const securityGroupRules: Kind<SecurityGroupRulesProps, SecurityGroupRule
     const { missing, extra } = compare(props, out);
     return [...missing, ...extra].length === 0
       ? []
-      : [{ attribute: 'rules', want: props.rules.map(identity), have: out.rules.map(identity) }];
+      : [
+          {
+            attribute: 'rules',
+            want: props.rules.map(identity),
+            have: out.rules.map(identity),
+            mend:
+              missing.length > 0
+                ? words`aws ec2 authorize-security-group-ingress --group-id ${props.groupId} --ip-permissions ${missing.map(cliPermission)}`
+                : words`aws ec2 revoke-security-group-ingress --group-id ${props.groupId} --security-group-rule-ids ${extra.map(({ ruleId }) => ruleId)}`,
+          },
+        ];
+  },
+  exclusive: ({ rules }) => `ingress rules ${rules.map(inWords).join(', ')}`,
+  async candidates(aws, { groupId, rules }) {
+    const wanted = new Set(rules.map(identity));
+    const free = (await readRules(aws, [groupId])).filter(
+      (one) => !one.IsEgress && fromTagList(one.Tags)[TAG.key] === undefined && wanted.has(identity(fromApi(one))),
+    );
+    if (free.length === 0) return [];
+    const made = free.map(fromApi);
+    return [{ out: { id: `${groupId}/${made.map(({ ruleId }) => ruleId).join('+')}`, groupId, rules: made } }];
   },
   async update(aws, props, out, { tags, signal }) {
     const { missing, extra } = compare(props, out);

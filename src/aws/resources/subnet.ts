@@ -1,8 +1,26 @@
-import { CreateSubnetCommand, DeleteSubnetCommand, paginateDescribeSubnets, type Subnet } from '@aws-sdk/client-ec2';
+import {
+  CreateSubnetCommand,
+  DeleteSubnetCommand,
+  ModifySubnetAttributeCommand,
+  paginateDescribeSubnets,
+  type Subnet,
+} from '@aws-sdk/client-ec2';
 import type { Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
+import {
+  all,
+  candidate,
+  cliTagSpecifications,
+  differs,
+  ec2Tags,
+  found,
+  inVpc,
+  must,
+  ofCloudspace,
+  tagSpecifications,
+  words,
+} from './common.ts';
 
 export interface SubnetProps {
   readonly vpcId: string;
@@ -16,6 +34,8 @@ export interface SubnetOutput extends Output {
   readonly cidr: string;
   readonly zone: string;
   readonly state: string;
+  /** public addresses for whatever is started there: the walk gives them itself, where they are wanted */
+  readonly mapPublicIp: boolean;
 }
 
 const output = (subnet: Subnet | undefined): SubnetOutput => ({
@@ -24,6 +44,7 @@ const output = (subnet: Subnet | undefined): SubnetOutput => ({
   cidr: subnet?.CidrBlock ?? '',
   zone: subnet?.AvailabilityZone ?? '',
   state: subnet?.State ?? 'available',
+  mapPublicIp: subnet?.MapPublicIpOnLaunch ?? false,
 });
 
 export const subnet: Kind<SubnetProps, SubnetOutput, Aws> = {
@@ -55,10 +76,27 @@ export const subnet: Kind<SubnetProps, SubnetOutput, Aws> = {
     state === 'failed' || state === 'failed-insufficient-capacity'
       ? { state: 'failed', reason: `the subnet is ${state}` }
       : { state: state === 'pending' ? 'pending' : 'ready' },
-  drift: (props, out) =>
-    (['cidr', 'zone'] as const)
-      .filter((attribute) => out[attribute] !== '' && out[attribute] !== props[attribute])
-      .map((attribute) => ({ attribute, want: props[attribute], have: out[attribute] })),
+  drift: (props, out) => [
+    ...(['vpcId', 'cidr', 'zone'] as const).flatMap((attribute) =>
+      differs(attribute, props[attribute], out[attribute], { fixed: true }),
+    ),
+    ...differs('mapPublicIpOnLaunch', false, out.mapPublicIp, {
+      mend: words`aws ec2 modify-subnet-attribute --subnet-id ${out.id} --no-map-public-ip-on-launch`,
+    }),
+  ],
+  async update(aws, _props, out, { signal }) {
+    await aws.ec2.send(new ModifySubnetAttributeCommand({ SubnetId: out.id, MapPublicIpOnLaunch: { Value: false } }), {
+      abortSignal: signal,
+    });
+    return { ...out, mapPublicIp: false };
+  },
+  async candidates(aws, { vpcId }) {
+    const subnets = await all(
+      paginateDescribeSubnets({ client: aws.ec2, pageSize: 1000 }, { Filters: [inVpc(vpcId)] }),
+      (page) => page.Subnets,
+    );
+    return subnets.map((one) => candidate(output(one), one.Tags));
+  },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteSubnetCommand({ SubnetId: id }), { abortSignal: signal })),
   ...ec2Tags(),

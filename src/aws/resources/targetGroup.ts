@@ -8,8 +8,8 @@ import {
 import type { Found, Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTags, elbTags, must, nameOf, tagList, words } from './common.ts';
-import { withElbTags } from './elbTags.ts';
+import { all, cliTags, differs, elbTags, must, nameOf, tagList, words } from './common.ts';
+import { elbCandidates, withElbTags } from './elbTags.ts';
 
 /** TCP, targets by instance id; the health check is TCP too. */
 export interface TargetGroupProps {
@@ -27,6 +27,7 @@ export interface TargetGroupProps {
 /** `id` is the ARN */
 export interface TargetGroupOutput extends Output {
   readonly name: string;
+  readonly vpcId: string;
   readonly port: number;
   readonly healthCheckPort: number;
   readonly healthCheckInterval: number;
@@ -36,6 +37,7 @@ export interface TargetGroupOutput extends Output {
 const output = (group: TargetGroup | undefined): TargetGroupOutput => ({
   id: must(group?.TargetGroupArn, 'TargetGroupArn'),
   name: group?.TargetGroupName ?? '',
+  vpcId: group?.VpcId ?? '',
   port: group?.Port ?? 0,
   healthCheckPort: Number(group?.HealthCheckPort ?? 0),
   healthCheckInterval: group?.HealthCheckIntervalSeconds ?? 0,
@@ -78,12 +80,27 @@ export const targetGroup: Kind<TargetGroupProps, TargetGroupOutput, Aws> = {
     );
     return output(answer.TargetGroups?.[0]);
   },
-  drift: (props, out) =>
-    CHECKED.filter((attribute) => props[attribute] !== out[attribute]).map((attribute) => ({
-      attribute,
-      want: props[attribute],
-      have: out[attribute],
-    })),
+  drift: (props, out) => [
+    ...(['vpcId', 'port'] as const).flatMap((attribute) =>
+      differs(attribute, props[attribute], out[attribute], { fixed: true }),
+    ),
+    ...CHECKED.flatMap((attribute) =>
+      differs(attribute, props[attribute], out[attribute], {
+        mend: words`aws elbv2 modify-target-group --target-group-arn ${out.id} --health-check-port ${props.healthCheckPort} --health-check-interval-seconds ${props.healthCheckInterval} --healthy-threshold-count ${props.healthyThreshold}`,
+      }),
+    ),
+  ],
+  /** Only what is called like ours: others would not be found again (`list`). */
+  async candidates(aws, _props, scope) {
+    const groups = await all(
+      paginateDescribeTargetGroups({ client: aws.elb, pageSize: 400 }, {}),
+      (page) => page.TargetGroups,
+    );
+    return elbCandidates(
+      aws,
+      groups.filter(({ TargetGroupName = '' }) => TargetGroupName.startsWith(`${scope.name}-`)).map(output),
+    );
+  },
   async update(aws, props, out, { signal }) {
     const answer = await aws.elb.send(
       new ModifyTargetGroupCommand({

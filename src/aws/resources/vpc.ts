@@ -2,7 +2,18 @@ import { CreateVpcCommand, DeleteVpcCommand, paginateDescribeVpcs, type Vpc } fr
 import type { Kind, Output, Scope } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone } from '../errors.ts';
-import { all, cliTagSpecifications, ec2Tags, found, must, ofCloudspace, tagSpecifications, words } from './common.ts';
+import {
+  all,
+  candidate,
+  cliTagSpecifications,
+  differs,
+  ec2Tags,
+  found,
+  must,
+  ofCloudspace,
+  tagSpecifications,
+  words,
+} from './common.ts';
 
 export interface VpcProps {
   /** /16 to /28, such as 10.7.0.0/16 */
@@ -46,8 +57,11 @@ export const vpc: Kind<VpcProps, VpcOutput, Aws> = {
     return output(answer.Vpc);
   },
   status: ({ state }) => ({ state: state === 'pending' ? 'pending' : 'ready' }),
-  drift: (props, out) =>
-    out.cidr === '' || out.cidr === props.cidr ? [] : [{ attribute: 'cidr', want: props.cidr, have: out.cidr }],
+  drift: (props, out) => differs('cidr', props.cidr, out.cidr, { fixed: true }),
+  async candidates(aws) {
+    const vpcs = await all(paginateDescribeVpcs({ client: aws.ec2, pageSize: 1000 }, {}), (page) => page.Vpcs);
+    return vpcs.map((one) => candidate(output(one), one.Tags));
+  },
   delete: (aws, { id }, signal) =>
     ignoreGone(aws.ec2.send(new DeleteVpcCommand({ VpcId: id }), { abortSignal: signal })),
   ...ec2Tags(),

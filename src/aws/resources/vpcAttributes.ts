@@ -2,7 +2,7 @@ import { DescribeVpcAttributeCommand, ModifyVpcAttributeCommand } from '@aws-sdk
 import type { Found, Kind, Output } from '../../engine/types.ts';
 import type { Aws } from '../clients.ts';
 import { ignoreGone, isNotFound } from '../errors.ts';
-import { must } from './common.ts';
+import { differs, must } from './common.ts';
 import { readVpcs } from './vpc.ts';
 
 export interface VpcDnsHostnamesProps {
@@ -12,11 +12,13 @@ export interface VpcDnsHostnamesProps {
 /** `id` is the VPC's */
 export interface VpcDnsHostnamesOutput extends Output {
   readonly vpcId: string;
+  /** enableDnsSupport: without it the host names are of no use */
+  readonly resolution: boolean;
 }
 
 /**
  * DNS host names in a VPC: off in a new one, and needed for the names of databases and load balancers. An attribute of the VPC, but a request
- * of its own, so a kind of its own: it exists when it is on. (DNS resolution itself, enableDnsSupport, is on in every new VPC.)
+ * of its own, so a kind of its own: it exists when it is on. DNS resolution itself, enableDnsSupport, is on in every new VPC; who switched it off is told, and it is put back.
  */
 export const vpcDnsHostnames: Kind<VpcDnsHostnamesProps, VpcDnsHostnamesOutput, Aws> = {
   type: 'aws_vpc_dns_hostnames',
@@ -27,10 +29,13 @@ export const vpcDnsHostnames: Kind<VpcDnsHostnamesProps, VpcDnsHostnamesOutput, 
       vpcs.map(async ({ VpcId }): Promise<Found<VpcDnsHostnamesOutput>[]> => {
         const vpcId = must(VpcId, 'VpcId');
         try {
-          const answer = await aws.ec2.send(
-            new DescribeVpcAttributeCommand({ VpcId: vpcId, Attribute: 'enableDnsHostnames' }),
+          const [names, support] = await Promise.all(
+            (['enableDnsHostnames', 'enableDnsSupport'] as const).map((Attribute) =>
+              aws.ec2.send(new DescribeVpcAttributeCommand({ VpcId: vpcId, Attribute })),
+            ),
           );
-          return answer.EnableDnsHostnames?.Value ? [{ out: { id: vpcId, vpcId } }] : [];
+          const resolution = support?.EnableDnsSupport?.Value ?? true;
+          return names?.EnableDnsHostnames?.Value ? [{ out: { id: vpcId, vpcId, resolution } }] : [];
         } catch (error) {
           if (isNotFound(error)) return [];
           throw error;
@@ -44,7 +49,17 @@ export const vpcDnsHostnames: Kind<VpcDnsHostnamesProps, VpcDnsHostnamesOutput, 
     await aws.ec2.send(new ModifyVpcAttributeCommand({ VpcId: vpcId, EnableDnsHostnames: { Value: true } }), {
       abortSignal: signal,
     });
-    return { id: vpcId, vpcId };
+    return { id: vpcId, vpcId, resolution: true };
+  },
+  drift: (_props, { vpcId, resolution }) =>
+    differs('enableDnsSupport', true, resolution, {
+      mend: ['aws', 'ec2', 'modify-vpc-attribute', '--vpc-id', vpcId, '--enable-dns-support'],
+    }),
+  async update(aws, { vpcId }, out, { signal }) {
+    await aws.ec2.send(new ModifyVpcAttributeCommand({ VpcId: vpcId, EnableDnsSupport: { Value: true } }), {
+      abortSignal: signal,
+    });
+    return { ...out, resolution: true };
   },
   delete: (aws, { vpcId }, signal) =>
     ignoreGone(

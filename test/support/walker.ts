@@ -1,0 +1,103 @@
+import { type Aws, connect } from '../../src/aws/clients.ts';
+import { type Outcome, walkthrough } from '../../src/commands/walkthrough.ts';
+import { type Run, startRun } from '../../src/engine/apply.ts';
+import { type Journal, loadState, newState, openJournal } from '../../src/engine/journal.ts';
+import type { Event, Question, Ui } from '../../src/engine/types.ts';
+import type { Config } from '../../src/steps/config.ts';
+import { walk } from '../../src/steps/index.ts';
+import { PUBLIC_KEY, type Server } from './cli.ts';
+
+export const NAME = 'hackathon-07';
+
+export const config: Config = {
+  name: NAME,
+  region: 'eu-central-1',
+  account: '100000000000',
+  team: 7,
+  cidr: '10.7.0.0/16',
+  zones: ['eu-central-1a', 'eu-central-1b'],
+  runners: 2,
+  sshFrom: '198.51.100.7/32',
+  publicKey: PUBLIC_KEY,
+  ami: 'ami-0',
+  rootDevice: '/dev/xvda',
+  instanceType: 't3.small',
+  dbClass: 'db.t4g.micro',
+  postgresVersion: '15.10',
+  caCertificate: 'rds-ca-rsa2048-g1',
+} as Config;
+
+/** The wizard's own clients for a practice server in another process. */
+export function clients(server: Server): Aws {
+  return connect({
+    region: 'eu-central-1',
+    endpointUrl: server.endpoint,
+    credentials: {
+      accessKeyId: server.env.AWS_ACCESS_KEY_ID ?? '',
+      secretAccessKey: server.env.AWS_SECRET_ACCESS_KEY ?? '',
+    },
+    waitScale: 0.01,
+  });
+}
+
+export interface Walked {
+  readonly outcome: Outcome;
+  readonly events: readonly Event[];
+  /** id and message of what was asked */
+  readonly asked: readonly Question[];
+  readonly run: Run;
+  readonly journal: Journal;
+}
+
+/** The interactive walkthrough up to the end of chapter 1, with a person who is a function. Left out answers are the defaults. */
+export async function walkByAnswers(
+  aws: Aws,
+  dir: string,
+  answer: (question: Question, events: readonly Event[]) => Promise<string | undefined> | string | undefined,
+  more: { byHand?: ReadonlySet<string> } = {},
+): Promise<Walked> {
+  const events: Event[] = [];
+  const asked: Question[] = [];
+  const list = walk(config);
+  const { signal } = new AbortController();
+  const state =
+    (await loadState(dir)) ?? newState({ name: NAME, account: config.account, region: config.region, practice: false });
+  const journal = openJournal(dir, state);
+  const ui: Ui = {
+    notify: (event) => events.push(event),
+    async ask(question) {
+      asked.push(question);
+      if (asked.length > 200) throw new Error(`too many questions; the last one: ${question.message}`);
+      return ((await answer(question, events)) ?? question.default) as never;
+    },
+    close() {},
+  };
+  const run = await startRun({
+    cloud: aws,
+    name: NAME,
+    resources: list.resources,
+    chapterOf: list.chapterOf,
+    journal,
+    notify: ui.notify,
+    signal,
+    pace: 0.01,
+    secrets: async () => {},
+  });
+  const outcome = await walkthrough({
+    config,
+    walk: list,
+    run,
+    journal,
+    ui,
+    signal,
+    until: 'vpc',
+    interactive: true,
+    check: async () => true,
+    homework: async () => {},
+    open: () => {},
+    region: config.region,
+    resume: `cloudspace start --name ${NAME}`,
+    byHand: more.byHand ?? new Set(),
+  });
+  return { outcome, events, asked, run, journal };
+}
