@@ -93,6 +93,12 @@ describe('apply', () => {
 
   it('waits for readiness only where a reference asks for it', async () => {
     const resources = toyResources();
+    // The gate gets ready when "early" is under way, and not before.
+    toy.hook = (when, what) => {
+      const gate = [...toy.things.values()].find((thing) => thing.key === 'gate');
+      if (gate && when === 'after' && what === 'create gate') gate.polls = Number.POSITIVE_INFINITY;
+      if (gate && when === 'before' && what === 'create early') gate.polls = 0;
+    };
     const { run } = await open(resources);
     await run.do(actions(resources));
     const readyAt = events.findIndex(
