@@ -163,9 +163,13 @@ export const dbInstance: Kind<DbInstanceProps, DbInstanceOutput, Aws> = {
       new ModifyDBInstanceCommand({
         DBInstanceIdentifier: out.id,
         ApplyImmediately: true,
-        PubliclyAccessible: wanted.publiclyAccessible,
-        BackupRetentionPeriod: wanted.backupRetentionDays,
-        VpcSecurityGroupIds: wanted.securityGroupIds,
+        ...(out.publiclyAccessible && { PubliclyAccessible: false }),
+        ...(wanted.backupRetentionDays !== out.backupRetentionDays && {
+          BackupRetentionPeriod: wanted.backupRetentionDays,
+        }),
+        ...(String(wanted.securityGroupIds) !== String(out.securityGroupIds) && {
+          VpcSecurityGroupIds: wanted.securityGroupIds,
+        }),
       }),
       { abortSignal: signal },
     );
