@@ -212,7 +212,7 @@ describe('attributes and rules that were changed', () => {
     );
     await aws.ec2.send(
       new DeleteTagsCommand({
-        Resources: [id('subnet-public-b')],
+        Resources: [id('subnet-private-b')],
         Tags: [{ Key: 'cloudspace:name' }, { Key: 'cloudspace:key' }],
       }),
     );
@@ -225,7 +225,7 @@ describe('attributes and rules that were changed', () => {
       ).toContain(attribute);
     expect(changed).toHaveLength(changes.length);
     expect(drift.filter(({ what }) => what === 'untagged')).toMatchObject([
-      { key: 'subnet-public-b', id: id('subnet-public-b') },
+      { key: 'subnet-private-b', id: id('subnet-private-b') },
     ]);
     const extra = drift.filter(({ what }) => what === 'extra').map(({ differences }) => differences[0]?.have);
     expect(extra).toEqual(
@@ -251,7 +251,7 @@ describe('attributes and rules that were changed', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(events.find((event) => event.type === 'drift').items.length).toBe(changes.length + 3);
-    expect(stderr).toMatch(/subnet-public-b.*has lost its tags/s);
+    expect(stderr).toMatch(/subnet-private-b.*has lost its tags/s);
     expect(stderr).toMatch(/--repair/);
   });
 
