@@ -107,8 +107,10 @@ function changed(
 }
 
 /** What hangs on ours and no step describes: a rule in a group of ours, a route in a table of ours. What hangs on adopted things is their owner's. */
-function strays({ resources, listing, outputs, adopted }: DriftOptions): Drift[] {
-  const described = new Set([...outputs.values()].map((out) => out.id));
+function strays({ resources, listing, outputs, adopted, entries }: DriftOptions): Drift[] {
+  // What the journal knows is ours, though what it hangs on may have lost its tags.
+  const known = resources.flatMap(({ key }) => entries[key]?.out?.id ?? []);
+  const described = new Set([...known, ...[...outputs.values()].map((out) => out.id)]);
   const theirs = new Set([...adopted].map((key) => outputs.get(key)?.id));
   const kinds = new Map(resources.map((resource) => [resource.kind.type, resource]));
   return [...kinds].flatMap(([type, resource]) =>

@@ -260,7 +260,7 @@ describe('attributes and rules that were changed', () => {
     const { code, stdout, stderr } = await start('--repair');
     expect(code, stderr + stdout).toBe(0);
     const made = server.mutations().slice(before);
-    expect(made.filter((one) => /^(Create(?!Tags)|Run|Allocate)/.test(one))).toEqual([]);
+    expect(made.filter((one) => /^(Create(?!Tags)|Run|Allocate|Associate|Disassociate)/.test(one))).toEqual([]);
     const after = await plan();
     expect(after.drift).toEqual([]);
     expect(after.resources.filter(({ action }) => action !== 'keep')).toEqual([]);

@@ -103,10 +103,11 @@ async function readRules(aws: Aws, groupIds: readonly string[]): Promise<Securit
   return (await Promise.all(read)).flat();
 }
 
-const inWords = (rule: IngressRule): string =>
-  `${identity(rule)
-    .replace(/ (\d+)-\1 /, ' $1 ')
-    .replace('  ', ' from ')}`;
+function inWords(rule: IngressRule): string {
+  const { protocol, fromPort = -1, toPort = fromPort } = rule;
+  const range = fromPort === -1 ? '' : fromPort === toPort ? ` ${fromPort}` : ` ${fromPort}-${toPort}`;
+  return `${protocol === '-1' ? 'everything' : protocol}${range} from ${rule.cidr ?? rule.sourceGroupId ?? 'elsewhere'}`;
+}
 
 /**
  * A set of ingress rules of one group: authorised in one request, tagged in the same, compared as a set. An update makes one request too:
