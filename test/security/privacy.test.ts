@@ -4,6 +4,8 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -145,4 +147,19 @@ it('programs get what they need of the environment, and no keys', () => {
   ];
   const all = Object.fromEntries([...secrets, ...needed].map((name) => [name, 'x']));
   expect(Object.keys(childEnvironment({ MORE: '1' }, all)).sort()).toEqual([...needed, 'MORE'].sort());
+});
+
+it('every part that starts a program decides what it gets of the environment', () => {
+  const root = new URL('../../src', import.meta.url).pathname;
+  const starting = readdirSync(root, { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith('.ts') && !name.startsWith('services-api/'))
+    .map((name) => ({ name, text: readFileSync(join(root, name), 'utf8') }))
+    .filter(({ text }) => /\b(?:execa|spawn|execFile)\(/.test(text));
+  expect(starting.length).toBeGreaterThan(8);
+  const without = starting.filter(
+    ({ text }) => !/\b(?:childEnvironment|ansibleEnvironment)\(|\bextendEnv: false\b/.test(text),
+  );
+  // A program of the person's that prints a password is written for the person's own shell.
+  expect(without.map(({ name }) => name)).toEqual(['ansible/vault.ts']);
 });
