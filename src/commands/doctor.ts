@@ -9,28 +9,37 @@ import {
   thisMachine,
   unmet,
 } from '../prerequisites/index.ts';
+import { checkFlags } from './answers.ts';
+import type { AccountReport } from './doctorAccount.ts';
 import type { Context, Options } from './index.ts';
 
-type DoctorOptions = Pick<Options, 'fix' | 'json' | 'yes' | 'hosts' | 'provision'>;
+type DoctorOptions = Pick<Options, 'fix' | 'json' | 'yes' | 'hosts' | 'provision' | 'skipPreflight'>;
 
 /** `cloudspace doctor`: see {@link doctor}. */
 export async function run(context: Context): Promise<number> {
-  const { options, ui, print } = context;
-  return doctor(options, ui, print, async () => (await import('./doctorSecrets.ts')).secretPrerequisites(context));
+  checkFlags(context.options);
+  // What is looked at beyond this machine is loaded when it is needed: the AWS clients above all.
+  return doctor(context.options, context.ui, context.print, {
+    secrets: async () => (await import('./doctorSecrets.ts')).secretPrerequisites(context),
+    account: async (ui) => (await import('./doctorAccount.ts')).lookAtAccount({ ...context, ui }),
+  });
 }
 
 /**
  * Looks for what the walkthrough needs of this machine, and with `fix` installs what is missing after a yes. With `json` one JSON document is
- * printed: `{ok, prerequisites: [{id, title, status, advisory, found?, need, why, fix?, advice?}], commands}`.
- * @param more further things to look at: the secrets that the configuration refers to
- * @returns exit code: 0, or 1 when something needed is missing
+ * printed: `{ok, prerequisites: [{id, title, status, advisory, found?, need, why, fix?, advice?}], commands, account}`.
+ * @param more further things to look at: the secrets that the configuration refers to, and the AWS account
+ * @returns exit code: 0, or 1 when something needed is missing, or AWS would refuse what is to come
  * @throws what {@link ensurePrerequisites} throws, when `fix` could not put it right
  */
 export async function doctor(
   options: DoctorOptions,
   ui: Ui,
   print: (text: string) => void,
-  more: () => Promise<Prerequisite[]> = async () => [],
+  more: {
+    readonly secrets: () => Promise<Prerequisite[]>;
+    readonly account: (ui: Ui) => Promise<AccountReport>;
+  },
 ): Promise<number> {
   const wanted = wantedOf(options);
   const { detectEngine, startDockerd } = await import('../practice/hosts/engine.ts');
@@ -43,17 +52,18 @@ export async function doctor(
     const engines = { detectEngine: () => detectEngine(), startDockerd: () => startDockerd() };
     found = await ensurePrerequisites({ ...wanted, ...engines, interactive }, people);
   } else found = await prerequisites(wanted, await thisMachine(() => detectEngine()));
-  found = [...found, ...(await more())];
+  found = [...found, ...(await more.secrets())];
 
   const bad = unmet(found);
   const commands = bad.length === 0 ? [] : fixCommands(bad, await thisMachine(() => detectEngine()));
+  if (!json) ui.notify({ type: 'info', text: `${report(found)}\n\n${verdict(bad, commands)}` });
+  const looked = options.skipPreflight ? undefined : await more.account(people);
+  const ok = bad.length === 0 && !looked?.findings?.some(({ status }) => status === 'blocking');
   if (json) {
     people.close();
-    print(`${JSON.stringify({ ok: bad.length === 0, prerequisites: found, commands }, null, 2)}\n`);
-  } else {
-    ui.notify({ type: 'info', text: `${report(found)}\n\n${verdict(bad, commands)}` });
-  }
-  return bad.length === 0 ? 0 : 1;
+    print(`${JSON.stringify({ ok, prerequisites: found, commands, account: looked ?? null }, null, 2)}\n`);
+  } else if (looked) ui.notify({ type: 'info', text: (await import('./doctorAccount.ts')).accountText(looked) });
+  return ok ? 0 : 1;
 }
 
 function wantedOf({ hosts = 'containers', provision = 'ansible' }: DoctorOptions): Wanted {

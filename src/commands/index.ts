@@ -197,6 +197,10 @@ const takeOver: OptionSpec = {
   flags: '--take-over',
   text: 'go on although another run works on this Cloudspace; that one stops',
 };
+const checkPermissions: OptionSpec = {
+  flags: '--check-permissions',
+  text: 'ask EC2 by its dry runs whether you may make what is missing; changes nothing',
+};
 const isPractice: OptionSpec = { flags: '--practice', text: 'on the practice cloud of this machine' };
 const latency: OptionSpec = { flags: '--latency <ms>', text: 'added to every answer of the practice cloud' };
 
@@ -270,7 +274,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'plan',
     summary: 'the whole dry run: what would be created, kept, changed; cost and time',
-    options: [isPractice, ...shape, ...beside.slice(0, 1), ...cloud, ...practiceOnly, quota, ...common],
+    options: [isPractice, checkPermissions, ...shape, ...beside.slice(0, 1), ...cloud, ...practiceOnly, quota, ...common],
     examples: ['cloudspace plan --name hackathon-07', 'cloudspace plan --practice --json'],
     load: () => import('./plan.ts'),
   },
@@ -288,15 +292,18 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'doctor',
-    summary: 'looks for what is missing on this machine',
+    summary: 'looks for what is missing on this machine, and with credentials in the account: quotas, names, clock',
     options: [
       { flags: '--fix', text: 'install what is missing, after a yes' },
       { flags: '--yes', text: 'ask nothing' },
+      { flags: '--skip-preflight', text: 'look at this machine only' },
+      checkPermissions,
       ...practiceOnly.slice(0, 1),
-      ...shape.slice(-1),
-      ...common.slice(2),
+      ...shape,
+      ...cloud,
+      ...common,
     ],
-    examples: ['cloudspace doctor', 'cloudspace doctor --fix'],
+    examples: ['cloudspace doctor', 'cloudspace doctor --fix', 'cloudspace doctor --profile team --check-permissions'],
     load: () => import('./doctor.ts'),
   },
   {

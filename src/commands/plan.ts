@@ -4,6 +4,7 @@ import { type Walk, walk } from '../steps/index.ts';
 import { type Answers, checkFlags, collectAnswers } from './answers.ts';
 import { driftText } from './driftText.ts';
 import type { Context } from './index.ts';
+import { type Permission, permissionLines, permissionsFor } from './permissions.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -18,8 +19,12 @@ export async function run(context: Context): Promise<number> {
 export function plan(context: Context, how: { practice: boolean; settings?: PracticeSettings }): Promise<number> {
   return planned(context, { ...how, command: 'plan' }, async (session, answers, list, result) => {
     const plays = list.plays.map((play) => play.key);
-    if (context.options.json) context.print(`${JSON.stringify(document(session, answers, result, plays), null, 2)}\n`);
-    else context.print(text(session, answers, result, plays.length));
+    const permissions = context.options.checkPermissions
+      ? await permissionsFor(session, list.resources, result.outputs, context.signal)
+      : undefined;
+    if (context.options.json)
+      context.print(`${JSON.stringify(document(session, answers, result, plays, permissions), null, 2)}\n`);
+    else context.print(text(session, answers, result, plays.length, permissions));
     return 0;
   });
 }
@@ -48,7 +53,13 @@ export async function planned<T>(
   }
 }
 
-function document(session: Session, answers: Answers, plan: Plan, plays: readonly string[]) {
+function document(
+  session: Session,
+  answers: Answers,
+  plan: Plan,
+  plays: readonly string[],
+  permissions: readonly Permission[] | undefined,
+) {
   return {
     name: session.name,
     account: session.account,
@@ -62,17 +73,24 @@ function document(session: Session, answers: Answers, plan: Plan, plays: readonl
     drift: plan.drift,
     usdPerHour: Number(plan.usdPerHour.toFixed(4)),
     seconds: plan.seconds,
-    notes: [...answers.notes, ...UNCHECKED],
+    ...(permissions === undefined ? {} : { permissions }),
+    notes: [...answers.notes, ...unchecked(permissions !== undefined)],
   };
 }
 
 /** What a dry run cannot know. */
-const UNCHECKED = [
-  'not checked: whether your permissions and quotas suffice, and whether capacity is there',
+const unchecked = (permissions: boolean): string[] => [
+  `not checked: ${permissions ? '' : 'permissions (--check-permissions), '}quotas (cloudspace doctor), and whether capacity is there`,
   'not counted: traffic, and work that applications cause',
 ];
 
-function text(session: Session, answers: Answers, plan: Plan, plays: number): string {
+function text(
+  session: Session,
+  answers: Answers,
+  plan: Plan,
+  plays: number,
+  permissions: readonly Permission[] | undefined,
+): string {
   const sign = { create: '+', keep: ' ', change: '~', delete: '-' };
   const lines = [
     `Plan of ${session.name}: account ${session.account}, ${session.region}${session.practice ? ', practice cloud' : ''}`,
@@ -104,7 +122,10 @@ function text(session: Session, answers: Answers, plan: Plan, plays: number): st
   lines.push(
     `About ${plan.usdPerHour.toFixed(3)} USD an hour, ${(plan.usdPerHour * HOURS_A_MONTH).toFixed(0)} a month${session.practice ? ' on AWS; practice costs nothing' : ''}. About ${Math.ceil(plan.seconds / 60)} minutes on AWS, Ansible not counted.`,
     '',
-    ...[...answers.notes, ...UNCHECKED].map((note) => `- ${note}`),
+    ...(permissions === undefined
+      ? []
+      : ["Permissions, by EC2's dry runs (advice, no promise):", ...permissionLines(permissions), '']),
+    ...[...answers.notes, ...unchecked(permissions !== undefined)].map((note) => `- ${note}`),
     '',
     'Nothing was changed.',
   );

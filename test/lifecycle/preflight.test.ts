@@ -141,6 +141,67 @@ describe('other things in the account', () => {
   });
 });
 
+describe('doctor', () => {
+  const doctor = ['doctor', '--json', '--hosts', 'none', '--provision', 'skip', '--name', 'team-07'];
+
+  it('looks at the account, asks EC2 for permissions, and changes nothing', async () => {
+    const { server, run } = await account(
+      '--quota',
+      'eip=2',
+      '--fault',
+      'CreateVpc:error=UnauthorizedOperation,times=all',
+    );
+    const { code, stdout } = await run(...doctor, '--check-permissions', '--state-dir', folder());
+    expect(code).toBe(1);
+    const { ok, prerequisites, account: found } = JSON.parse(stdout);
+    expect(ok).toBe(false);
+    expect(prerequisites.map(({ id }: { id: string }) => id)).toContain('node');
+    expect(found).toMatchObject({ account: '100000000000', region: 'eu-central-1', credentialsUntil: null });
+    expect(found.findings).toContainEqual(
+      expect.objectContaining({
+        status: 'blocking',
+        quota: expect.objectContaining({ code: 'L-0263D0A3', limit: 2, used: 0, needed: 4, source: 'account' }),
+      }),
+    );
+    const verdict = (label: string) => found.permissions.find((one: { label: string }) => one.label === label)?.verdict;
+    expect([verdict('VPC'), verdict('Elastic IP'), verdict('key pair'), verdict('subnet')]).toEqual([
+      ...['denied', 'allowed', 'allowed', 'unknown'],
+    ]);
+    expect(verdict('load balancer')).toBe('unknown');
+    // Dry runs are refused (412 and the like); nothing else that could change something was sent.
+    expect(server.requests.filter(({ mutating, status }) => mutating && status < 300)).toEqual([]);
+  });
+
+  it('is of use without credentials', async () => {
+    const { code, stdout, stderr } = await cli([...doctor, '--region', 'eu-central-1', '--state-dir', folder()], {
+      env: cleanEnv({ AWS_EC2_METADATA_DISABLED: 'true' }),
+    });
+    expect(code, stderr).toBe(0);
+    const { ok, account: found } = JSON.parse(stdout);
+    expect(ok).toBe(true);
+    expect(found.reason).toMatch(/no AWS credentials found/);
+    const people = await cli(['doctor', '--hosts', 'none', '--provision', 'skip', '--state-dir', folder()], {
+      env: cleanEnv({ AWS_EC2_METADATA_DISABLED: 'true' }),
+    });
+    expect(people.stdout.replaceAll(/\s+/g, ' ')).toMatch(/not looked at: no region is set/);
+  });
+});
+
+describe('plan --check-permissions', () => {
+  it('asks more of what is there, and says what it could not ask', async () => {
+    const { server, start, run, state } = await account();
+    expect((await start('--until', 'vpc')).code).toBe(0);
+    const made = server.requests.length;
+    const { code, said } = await run('plan', '--check-permissions', '--name', 'team-07', '--state-dir', state);
+    expect(code, said).toBe(0);
+    expect(said).toMatch(/allowed: .*security group/);
+    expect(said).toMatch(
+      /not known, because the service has no dry run: .*load balancer|not known, because it refers to what is not there yet: .*load balancer/,
+    );
+    expect(server.requests.slice(made).filter(({ mutating, status }) => mutating && status < 300)).toEqual([]);
+  });
+});
+
 describe('its cost', () => {
   it('is at most thirteen requests, once', async () => {
     const { server, start } = await account();

@@ -2,11 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import {
+  AssociateVpcCidrBlockCommand,
   CreateNatGatewayCommand,
   CreateSubnetCommand,
   CreateVpcCommand,
   DescribeVpcsCommand,
 } from '@aws-sdk/client-ec2';
+import { DeleteDBInstanceCommand } from '@aws-sdk/client-rds';
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AwsRequest, type ConnectOptions, connect, isReadOnly } from '../../src/aws/clients.ts';
@@ -87,6 +89,42 @@ describe('connect', () => {
       message: expect.stringContaining('http://127.0.0.1:9') as string,
     });
     expect(Date.now() - started).toBeLessThan(30_000);
+  });
+
+  it('says how far off the clock is, after it has signed again with the time of the answer', async () => {
+    const aws = open();
+    const ahead = new Date(Date.now() + 20 * 60_000).toUTCString();
+    answer = (response) =>
+      response
+        .writeHead(403, { 'content-type': 'text/xml', date: ahead })
+        .end(error(actions.length > 4 ? 'RequestExpired' : 'RequestTimeTooSkewed'));
+    const said = { code: 'ClockSkew', message: expect.stringMatching(/it is 20 minutes behind AWS/) as string };
+    await expect(aws.ec2.send(new DescribeVpcsCommand({}))).rejects.toMatchObject(said);
+    expect(actions.length).toBeGreaterThan(1);
+    while (actions.length < 5) await aws.ec2.send(new DescribeVpcsCommand({})).catch(() => {});
+    await expect(aws.ec2.send(new DescribeVpcsCommand({}))).rejects.toMatchObject(said);
+    expect(Math.abs((aws.skew() ?? 0) - 20 * 60_000)).toBeLessThan(60_000);
+  });
+
+  it('as a dry run sends everything that could change something with DryRun, or not at all', async () => {
+    const bodies: string[] = [];
+    const aws = open({ dryRun: true });
+    server.on('request', (request: IncomingMessage) => {
+      request.on('data', (chunk: Buffer) => bodies.push(chunk.toString()));
+    });
+    answer = (response) => fail(response, 412, 'DryRunOperation');
+    await expect(aws.ec2.send(new CreateVpcCommand({ CidrBlock: '10.0.0.0/16' }))).rejects.toMatchObject({
+      code: 'DryRunOperation',
+    });
+    expect(new URLSearchParams(bodies[0]).get('DryRun')).toBe('true');
+    // EC2 has commands that know no dry run, and would act.
+    await expect(
+      aws.ec2.send(new AssociateVpcCidrBlockCommand({ VpcId: 'vpc-1', CidrBlock: '10.1.0.0/16' })),
+    ).rejects.toMatchObject({ code: 'ReadOnly' });
+    await expect(aws.rds.send(new DeleteDBInstanceCommand({ DBInstanceIdentifier: 'x' }))).rejects.toMatchObject({
+      code: 'ReadOnly',
+    });
+    expect(actions).toEqual(['CreateVpc']);
   });
 
   it('retries a lost connection once something has answered', async () => {
