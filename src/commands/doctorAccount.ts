@@ -71,8 +71,8 @@ export function accountText({ reason, findings = [], permissions, ...of }: Accou
       return `| ${marks[status]} | ${title} | ${short.replaceAll('|', '/')} |`;
     }),
     ...findings
-      .filter(({ status, quota }) => status !== 'ok' && quota !== undefined)
-      .flatMap(({ detail }) => ['', detail]),
+      .filter(({ status }) => status !== 'ok')
+      .flatMap(({ title, detail, quota }) => ['', quota ? detail : `**${title}**: ${detail}`]),
     ...(permissions === undefined
       ? []
       : ['', "Permissions, by EC2's dry runs (advice, no promise):", ...permissionLines(permissions)]),
