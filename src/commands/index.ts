@@ -274,7 +274,16 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'plan',
     summary: 'the whole dry run: what would be created, kept, changed; cost and time',
-    options: [isPractice, checkPermissions, ...shape, ...beside.slice(0, 1), ...cloud, ...practiceOnly, quota, ...common],
+    options: [
+      isPractice,
+      checkPermissions,
+      ...shape,
+      ...beside.slice(0, 1),
+      ...cloud,
+      ...practiceOnly,
+      quota,
+      ...common,
+    ],
     examples: ['cloudspace plan --name hackathon-07', 'cloudspace plan --practice --json'],
     load: () => import('./plan.ts'),
   },
