@@ -171,6 +171,7 @@ const answers = {
     'it looks like arn:aws:iam::123456789012:role/OrganizationAccountAccessRole',
   ),
   'endpoint-url': httpUrl,
+  'credentials-wait': number,
   cidr: checked(z.string(), checkVpcCidr),
   runners: checked(number, checkRunners),
   'ssh-from': checked(z.string(), (value) => checkSshFrom(value, true)),
