@@ -519,6 +519,14 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   servicesCommand(common),
   {
+    name: 'cycle',
+    arguments: '[host]',
+    summary: 'replace hosts by new ones, one by one, while applications go on answering',
+    options: [{ flags: '--yes', text: 'ask nothing' }, ...cloud, ...practiceOnly, ...common],
+    examples: ['cloudspace cycle runner-1', 'cloudspace cycle all --yes'],
+    load: () => import('./cycle.ts'),
+  },
+  {
     name: 'notes',
     arguments: '[chapter]',
     summary: "the guide's homework: questions, your answers, and the facts of the run, as Markdown",

@@ -42,8 +42,16 @@ export interface ProvisionOptions {
 /** Console output appears minutes after the boot on AWS ("posted after each transition", GetConsoleOutput); longer than this it is a fault. Seconds. */
 const CONSOLE_SECONDS = 600;
 
+/** How one play is run differently from what its step says. */
+export interface ProvisionMore {
+  /** variables for this play alone; they reach Ansible in a private file and may be secrets */
+  readonly extraVars?: Readonly<Record<string, unknown>>;
+  /** runs it also when nothing it depends on has changed */
+  readonly always?: boolean;
+}
+
 /** Gives the function that runs one play: host keys pinned, ssh files and inventory written, Ansible, outcome in the journal. */
-export function provisioner(options: ProvisionOptions): (play: Play) => Promise<void> {
+export function provisioner(options: ProvisionOptions): (play: Play, more?: ProvisionMore) => Promise<void> {
   const { config, dir, journal, notify, signal } = options;
   let writing: Promise<unknown> = Promise.resolve();
 
@@ -57,7 +65,7 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
     return next;
   }
 
-  return async (described) => {
+  return async (described, more = {}) => {
     const play = mapPlay(described, options.mapping);
     if (!play) {
       const { key, title, hosts } = described;
@@ -76,7 +84,7 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
     const mine = hosts.filter((host) => play.hosts.includes(host.name));
     const fingerprint = await fingerprintOf(options, play, mine);
     const before = journal.state.plays[play.key];
-    if (before?.status === 'done' && before.fingerprint === fingerprint) {
+    if (!more.always && before?.status === 'done' && before.fingerprint === fingerprint) {
       notify({ type: 'play', key: play.key, title: play.title, status: 'kept', hosts: play.hosts });
       return;
     }
@@ -104,6 +112,7 @@ export function provisioner(options: ProvisionOptions): (play: Play) => Promise<
         base_authorized_keys: [config.publicKey],
         ...database(options.outputs),
         ...options.mapping.extraVars,
+        ...more.extraVars,
       },
       vault: options.vault,
       vaultIds: options.mapping.vaultIds ?? {},

@@ -259,6 +259,14 @@ export async function deploymentDir(options: Context['options'], saved: unknown)
   return (await import('../ansible/paths.ts')).referenceDeployment();
 }
 
+/** The names say what they are: `…_fernet_key` is a key for Fernet, everything else a password of 64 characters. */
+export async function generateSecrets(session: Session, names: readonly string[]): Promise<void> {
+  const { fernetKey, password } = await import('../ansible/vault.ts');
+  await session.vault.ensure(
+    Object.fromEntries(names.map((name) => [name, name.endsWith('_fernet_key') ? fernetKey : password])),
+  );
+}
+
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

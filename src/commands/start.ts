@@ -1,5 +1,5 @@
 import { referenceDeployment } from '../ansible/paths.ts';
-import { type Run, startRun } from '../engine/apply.ts';
+import type { Run } from '../engine/apply.ts';
 import { newState, openJournal } from '../engine/journal.ts';
 import type { Lease } from '../engine/lease.ts';
 import { CHAPTERS, type ChapterId, type Event, type Ui, usageError } from '../engine/types.ts';
@@ -19,10 +19,10 @@ import { lastAct } from './lastAct.ts';
 import { checkUnchanged, openLease } from './lease.ts';
 import { explain, offerProfile, roleChooser, settled } from './login.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
-import { provisioner } from './provision.ts';
 import { faceDrift } from './repair.ts';
 import { deploymentDir, openSession, type Session } from './session.ts';
 import { checkSystemFlags, prepareSystems, withSystems } from './systems.ts';
+import { openWalkRun } from './walkRun.ts';
 import { walkthrough } from './walkthrough.ts';
 
 export async function run(context: Context): Promise<number> {
@@ -51,6 +51,12 @@ export async function start(
   });
   let lease: Lease | undefined;
   try {
+    if (session.state?.cycle !== undefined)
+      throw usageError(
+        'a cycle of hosts is not through yet',
+        `go on with it first: cloudspace cycle all --name ${session.name}`,
+        'CycleOpen',
+      );
     if (interactive) await offerProfile(context, session);
     if (interactive && session.state === undefined) await explain(context, 'Your SSH key');
     const answers = await collectAnswers(context, session, { dryRun: false });
@@ -89,22 +95,18 @@ export async function start(
     lease = await openLease(context, session, how.practice ? 'practice' : 'start', async () => {
       if (found) await checkUnchanged(session, list.resources, found.outputs);
     });
-    const { hold } = lease;
-    const run = await startRun({
-      cloud: session.aws,
-      name,
-      resources: list.resources,
-      chapterOf: list.chapterOf,
+    const { run } = await openWalkRun({
+      session,
+      answers,
+      deployment,
+      mapping: withSystems(options.mapping ?? {}, systems),
+      list,
       journal,
       notify,
       signal,
-      pace: session.pace,
-      hold,
-      durations: how.practice ? 1 / session.settings.speed : 1,
-      secrets: (names) => generateSecrets(session, names),
+      hold: lease.hold,
       // Nobody is there to ask: what fails while it is made is made anew once, and what is made by hand has to be there.
-      ...(interactive ? {} : { replacements: 1, byHand: keysByHand(byHand, list) }),
-      ...(answers.provision === 'ansible' ? { play: (play) => provision(play) } : {}),
+      ...(interactive ? {} : { unattended: { replacements: 1, byHand: keysByHand(byHand, list) } }),
     });
     found = run;
     if (!options.skipPreflight) {
@@ -124,22 +126,6 @@ export async function start(
       });
       if (outcome === 'saved') return leave(ui, again);
     }
-    const provision = provisioner({
-      config,
-      dir,
-      deployment,
-      mapping: withSystems(options.mapping ?? {}, systems),
-      aws: session.aws,
-      journal,
-      vault: session.vault,
-      outputs: run.outputs,
-      practice: how.practice,
-      reach: (address, port) => session.practice?.reach(address, port),
-      pace: session.pace,
-      notify,
-      signal,
-      hold,
-    });
     const endpoints = () =>
       endpointsOf(run.outputs, how.practice, (address, port) => session.practice?.reach(address, port));
     const withoutHosts =
@@ -263,14 +249,6 @@ function wantsSample(ui: Ui): Promise<boolean> {
     help: 'It is built on a builder, runs on the runners and answers through the load balancer. A second deployment of the same changes nothing.',
     default: true,
   });
-}
-
-/** The names say what they are: `…_fernet_key` is a key for Fernet, everything else a password of 64 characters. */
-async function generateSecrets(session: Session, names: readonly string[]): Promise<void> {
-  const { fernetKey, password } = await import('../ansible/vault.ts');
-  await session.vault.ensure(
-    Object.fromEntries(names.map((name) => [name, name.endsWith('_fernet_key') ? fernetKey : password])),
-  );
 }
 
 async function summary(

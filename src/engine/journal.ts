@@ -52,6 +52,8 @@ export interface State {
   plays: Record<string, PlayEntry>;
   /** public host keys by instance id, as the console output showed them first; pinned */
   hostKeys: Record<string, readonly string[]>;
+  /** ISO time at which a cycle of hosts began that is not through yet */
+  cycle?: string;
 }
 
 export const STATE_VERSION = 1;

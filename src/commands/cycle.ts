@@ -1,0 +1,153 @@
+import { referenceDeployment } from '../ansible/paths.ts';
+import { openJournal } from '../engine/journal.ts';
+import type { Lease } from '../engine/lease.ts';
+import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
+import { walk } from '../steps/index.ts';
+import { collectAnswers } from './answers.ts';
+import { needHosts, readHosts, writeHosts } from './hostsFile.ts';
+import type { Context } from './index.ts';
+import { openLease } from './lease.ts';
+import { locateExisting } from './places.ts';
+import { instancesByKey } from './retire.ts';
+import { deploymentDir, openSession } from './session.ts';
+import { replaceHost, unfinished } from './succession.ts';
+import { prepareSystems, withSystems } from './systems.ts';
+import { openWalkRun } from './walkRun.ts';
+
+/**
+ * `cloudspace cycle [HOST|all]`: the homework's question, answered. Replaces hosts one by one: runners first, then services, controller and
+ * bastion. What an earlier run did is not done again: a host that was launched after the cycle began is new.
+ */
+export async function run(context: Context): Promise<number> {
+  const { options, ui, signal } = context;
+  const place = await locateExisting(context);
+  await needHosts(place.dir, place.name);
+  const session = await openSession(
+    { ...context, options: { ...options, name: place.name } },
+    { practice: place.state.practice, command: 'cycle' },
+  );
+  let lease: Lease | undefined;
+  try {
+    const { state } = session;
+    if (!state) throw usageError(`there is no Cloudspace "${place.name}"`);
+    const answers = await collectAnswers(context, session, { dryRun: false });
+    if (answers.provision === 'skip' || (session.practice && session.settings.hosts === 'none'))
+      throw usageError(
+        'hosts that nothing provisions cannot be cycled',
+        'go through the walkthrough with provisioning first',
+      );
+    const journal = openJournal(session.dir, state);
+    const list = walk(answers.config);
+    const deployment = await deploymentDir(options, answers.saved.deployment);
+    const systems = await prepareSystems(context, session, deployment !== referenceDeployment());
+    const begun = await unfinished(session);
+    const order = cycleOrder((await readHosts(session.dir)).map(({ name }) => name));
+    const chosen = choose(order, context.args[0] ?? 'all', begun);
+    const since = journal.state.cycle ?? new Date().toISOString();
+    const there = await instancesByKey(session);
+    const todo = chosen.filter((key) => begun.includes(key) || !((there.get(key)?.launchedAt ?? '') > since));
+    if (todo.length === 0) ui.notify({ type: 'info', text: 'All of these are new already.' });
+    else await confirm(context, todo, begun);
+    lease = await openLease(context, session, 'cycle');
+    const { hold } = lease;
+    if (todo.length > 0) await hold();
+    await journal.update((draft) => {
+      draft.cycle = since;
+    });
+    for (const [index, key] of todo.entries()) {
+      const progress = (status: Extract<Event, { type: 'progress' }>['status'], text: string): void =>
+        ui.notify({ type: 'progress', key: `cycle-${key}`, status, text });
+      progress('started', `replacing ${key} (${index + 1} of ${todo.length})`);
+      try {
+        await replaceHost(
+          {
+            session,
+            journal,
+            signal,
+            open: () =>
+              openWalkRun({
+                list,
+                session,
+                deployment,
+                mapping: withSystems(options.mapping ?? {}, systems),
+                answers,
+                journal,
+                signal,
+                hold,
+                notify: (event) => quiet(event) && ui.notify(event),
+              }),
+            tell: (text) => progress('going', `replacing ${key}: ${text}`),
+          },
+          key,
+        );
+      } catch (error) {
+        progress('failed', `replacing ${key}`);
+        throw error;
+      }
+      progress('done', `replaced ${key}`);
+    }
+    const all = await readHosts(session.dir);
+    const known = new Set([...(await instancesByKey(session)).values()].map(({ id }) => id));
+    await writeHosts(
+      session.dir,
+      all.filter(({ instanceId }) => known.has(instanceId)),
+    );
+    await journal.update((draft) => {
+      delete draft.cycle;
+    });
+    await session.practice?.settled();
+    ui.notify({
+      type: 'summary',
+      text: `${todo.length} ${todo.length === 1 ? 'host is' : 'hosts are'} new: ${todo.join(', ') || 'none'}. \`cloudspace check\` looks from the outside.`,
+      data: { name: session.name, replaced: todo },
+    });
+    return 0;
+  } finally {
+    await lease?.release();
+    await session.close();
+  }
+}
+
+/** Runners first, the bastion last: the way to the others leads through it. */
+export function cycleOrder(hosts: readonly string[]): string[] {
+  const rank = (name: string): number => {
+    const at = ['services', 'controller', 'bastion'].indexOf(name);
+    return at < 0 ? 0 : at + 1;
+  };
+  return [...hosts].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b, 'en', { numeric: true }));
+}
+
+/** Which hosts are meant. One that an interrupted cycle left half way comes first, whatever is asked for. */
+export function choose(order: readonly string[], what: string, begun: readonly string[]): string[] {
+  const all = [...order, ...begun.filter((key) => !order.includes(key))];
+  if (what !== 'all' && !all.includes(what))
+    throw usageError(`there is no host "${what}"`, `there are: ${all.join(', ')}; or all`, 'NoSuchHost');
+  return [...begun, ...(what === 'all' ? order : [what]).filter((key) => !begun.includes(key))];
+}
+
+/** What did not change is not news here. */
+function quiet(event: Event): boolean {
+  if (event.type === 'resource' || event.type === 'play') return event.status !== 'kept';
+  return true;
+}
+
+async function confirm({ options, ui }: Context, todo: readonly string[], begun: readonly string[]): Promise<void> {
+  ui.notify({
+    type: 'info',
+    text: [
+      `**${todo.length === 1 ? 'One host' : `${todo.length} hosts`}** will be replaced by new instances, one after the other: ${todo.join(', ')}.`,
+      ...(begun.length > 0 ? [`An earlier cycle stopped at ${begun.join(', ')}: it goes on there.`] : []),
+      'While one is replaced both are there, and both cost. Addresses, applications, queues, backups and certificates stay.',
+    ].join('\n\n'),
+  });
+  if (options.yes) return;
+  const sure = await ui.ask({
+    kind: 'confirm',
+    id: 'cycle',
+    flag: '--yes',
+    message: 'Replace them now?',
+    default: true,
+  });
+  if (!sure)
+    throw new CloudspaceError('nothing was replaced', { code: 'Declined', hint: 'run cycle again when you like' });
+}
