@@ -198,10 +198,8 @@ export async function startRun(options: RunOptions): Promise<Run> {
     }
     if (existing && status?.state === 'failed') {
       replaced.set(key, (replaced.get(key) ?? 0) + 1);
-      if (make.mayDelete(resource)) {
-        outputs.delete(key);
-        await clear(key);
-      }
+      // It stays among what is there until it is replaced: whoever compares must not take it for a stranger's.
+      if (make.mayDelete(resource)) await clear(key);
       out = await make.replace(resource, props, existing, status.reason);
     } else out = await make.create(resource, props);
     outputs.set(key, out);
