@@ -62,6 +62,8 @@ export async function list(context: Context): Promise<number> {
 }
 
 function whatFormer(name: string): string | undefined {
+  if (KNOWN_SECRETS[name.replace(/_next$/, '')])
+    return `a new value under way: run \`cloudspace secrets rotate ${name.replace(/_next$/, '')}\` again`;
   const of = Object.entries(KNOWN_SECRETS).find(([, { former }]) => former === name)?.[0];
   return of === undefined ? undefined : `former values of ${of}, to read what was encrypted with them`;
 }

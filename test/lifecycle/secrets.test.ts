@@ -2,7 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
+import { writeProfile } from '../../src/aws/configFile.ts';
+import { credentialProcess } from '../../src/commands/awsKey.ts';
+import { CLI, cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
 import { type StandInElasticsearch, standInElasticsearch } from '../support/standInElasticsearch.ts';
 import { type StandInOp, standInOp } from '../support/standInOp.ts';
 
@@ -292,7 +294,49 @@ describe('an AWS profile without a key', () => {
     });
   });
 
-  it('is a file of its own that works while cloudspace.yaml does', async () => {
+  it('works for AWS tools through the profile that the walkthrough writes', async () => {
+    const key = {
+      accessKeyId: { kind: 'op', uri: 'op://team/aws/id' },
+      secretAccessKey: { kind: 'op', uri: 'op://team/aws/secret' },
+    } as const;
+    const file = join(folder(), 'config');
+    const region = server.env.AWS_REGION ?? '';
+    await writeProfile(
+      'team-07-key',
+      { credential_process: credentialProcess(key, [process.execPath, CLI]), region },
+      { file },
+    );
+    expect(readFileSync(file, 'utf8')).not.toContain(secretKey);
+    const { code, stdout, stderr } = await cli(
+      [
+        'plan',
+        '--name',
+        'team-07',
+        '--profile',
+        'team-07-key',
+        '--state-dir',
+        folder(),
+        '--ssh-from',
+        '198.51.100.7/32',
+        '--json',
+      ],
+      { env: { ...env, AWS_CONFIG_FILE: file } },
+    );
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'team-07', region });
+  });
+
+  it('cannot be had from a question, or with what a shell would change', () => {
+    const accessKeyId = { kind: 'plain', text: 'AKIAEXAMPLE' } as const;
+    for (const secretAccessKey of [{ kind: 'prompt' }, { kind: 'command', words: ['show', '$HOME'] }] as const)
+      expect(() => credentialProcess({ accessKeyId, secretAccessKey })).toThrow(
+        expect.objectContaining({ exitCode: 2 }),
+      );
+  });
+});
+
+describe('cloudspace config', () => {
+  it('works while cloudspace.yaml does not', async () => {
     const cwd = folder();
     mkdirSync(cwd, { recursive: true });
     writeFileSync(join(cwd, 'cloudspace.yaml'), 'regoin: x\n');

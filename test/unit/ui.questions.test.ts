@@ -30,6 +30,7 @@ const pick: Question = {
   ],
   default: 'do',
 };
+const token: Question = { id: 'token', kind: 'secret', message: 'dns.token:' };
 const created: Event = { type: 'resource', key: 'vpc', kind: 'aws_vpc', label: 'VPC', status: 'created', id: 'vpc-1' };
 const nat = { type: 'resource', key: 'nat-gateway', kind: 'aws_nat_gateway', label: 'NAT gateway' } as const;
 
@@ -69,6 +70,15 @@ describe('at a terminal', () => {
     screen.events.type('hackathon');
     screen.events.keypress('enter');
     expect(await screen.answer).toBe('hackathon');
+  });
+
+  it('a secret is not seen while it is typed, nor after', async () => {
+    const { screen } = await bench(token);
+    screen.events.type('hunter2');
+    expect(screen.getScreen()).toContain('*******');
+    screen.events.keypress('enter');
+    expect(await screen.answer).toBe('hunter2');
+    expect(await screen.getFullOutput()).not.toContain('hunter2');
   });
 
   it('shows help above the question', async () => {
@@ -183,6 +193,11 @@ describe('--yes', () => {
       '? Sure? yes (--yes)\n? What now? Do it (--yes)\n? Name of the Cloudspace? hackathon (--yes)\n? Any notes? nothing (--yes)\n',
     );
   });
+  it('never makes up a secret', async () => {
+    const ui = plainUi({ output: sink().stream, yes: true });
+    await expect(ui.ask(token)).rejects.toMatchObject({ code: 'NoTerminal', exitCode: 2 });
+  });
+
   it('cannot invent an answer: names the flag', async () => {
     const ui = plainUi({ output: sink().stream, yes: true });
     const refused = { code: 'NoTerminal', exitCode: 2, hint: expect.stringContaining('`--name`') };
@@ -248,6 +263,18 @@ describe('a terminal without a cursor (TERM=dumb)', () => {
     expect(text()).toContain('✖ "maybe" is neither yes nor no\n');
     expect(text()).not.toContain('\u001b');
   });
+  it('a secret is read without echo', async () => {
+    const { stream, text } = sink();
+    const input = new PassThrough();
+    const ui = plainUi({ output: stream, yes: false, input });
+    const answer = ui.ask(token);
+    while (!text().includes(token.message)) await new Promise((resolve) => setImmediate(resolve));
+    input.write('hunter2\n');
+    expect(await answer).toBe('hunter2');
+    expect(text()).toContain('dns.token: (hidden)');
+    expect(text()).not.toContain('hunter2');
+  });
+
   it('the end of its input is an interruption', async () => {
     const input = new PassThrough();
     const ui = plainUi({ output: sink().stream, input, yes: false });
