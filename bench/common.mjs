@@ -17,7 +17,7 @@ export function report(title, rows) {
 }
 
 /** The practice API as a process of its own, waits scaled to zero. */
-export async function serve({ dir, latency }) {
+export async function serve({ dir, latency, more = [] }) {
   const args = [
     cli,
     'practice',
@@ -29,6 +29,7 @@ export async function serve({ dir, latency }) {
     String(latency),
     '--state-dir',
     join(dir, 'server'),
+    ...more,
   ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const requests = [];

@@ -7,10 +7,10 @@ import { report, serve, teardown, walk } from './common.mjs';
 const LATENCY = 100;
 
 /**
- * The longest chain of calls, each of which needs the answer of the one before. Who we are; what is there (two deep: listeners and targets
- * need their parents). Then: listeners, load balancer, security group's rules, ... see below; at the end the proof that nothing is left.
+ * The longest chain of calls, each of which needs the answers of those before: who we are; what is there (target groups, their tags, their targets); the
+ * lease; listeners, load balancer, a look whether it and the instances are gone, the network's parts, the network; what is left; the lease given back.
  */
-const CHAIN = 1 + 2 + 5 + 2;
+const CALLS = 1 + 3 + 1 + 5 + 1 + 1;
 
 const dir = mkdtempSync(join(tmpdir(), 'cloudspace-bench-'));
 const server = await serve({ dir, latency: LATENCY });
@@ -19,14 +19,15 @@ try {
   await walk(server, dir);
   const down = await teardown(server, dir);
   const startUp = idle.ms - idle.sequentialCalls * LATENCY;
-  const counts = {};
-  for (const one of down.operations) counts[one] = (counts[one] ?? 0) + 1;
-  console.log(counts);
   report(`teardown at ${LATENCY} ms a call`, [
     ['requests', String(down.requests), '(limit 110)'],
     ['mutations', String(down.mutations), ''],
-    ['wall', `${down.ms.toFixed(0)} ms`, `start-up ${startUp.toFixed(0)} ms`],
-    ['wall / critical path', `${((down.ms - startUp) / (CHAIN * LATENCY)).toFixed(2)} x`, '(limit 1.5)'],
+    [
+      'wall',
+      `${down.ms.toFixed(0)} ms`,
+      `bound ${(1.5 * CALLS * LATENCY + startUp).toFixed(0)} ms = 1.5 x ${CALLS} calls x ${LATENCY} ms + start-up ${startUp.toFixed(0)} ms`,
+    ],
+    ['wall / critical path', `${((down.ms - startUp) / (CALLS * LATENCY)).toFixed(2)} x`, '(limit 1.5)'],
     ['peak memory', `${(down.peakKb / 1024).toFixed(0)} MB`, '(limit 150)'],
   ]);
 } finally {

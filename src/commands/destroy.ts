@@ -198,10 +198,9 @@ async function inRounds(work: Work, first: readonly Doomed[], hold: () => Promis
     for (const key of Object.keys(state.resources))
       if (later(list.chapterOf(key)) && !stays.has(key)) delete state.resources[key];
   });
-  await writeHosts(
-    session.dir,
-    (await readHosts(session.dir)).filter((host) => !deleted.has(host.instanceId)),
-  );
+  const hosts = await readHosts(session.dir);
+  const stay = hosts.filter((host) => !deleted.has(host.instanceId));
+  if (stay.length < hosts.length) await writeHosts(session.dir, stay);
   return { deleted, failed, ...last };
 }
 

@@ -13,10 +13,18 @@ const WIDE =
   /\p{Emoji_Presentation}|\uFE0F|[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{20000}-\u{3FFFD}]/u;
 const ZERO = /^(?:\p{Mark}|\p{Default_Ignorable_Code_Point}|\p{Control})+$/u;
 
-function graphemes(text: string): string[] {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.split('');
-  segmenter ??= new Intl.Segmenter();
-  return [...segmenter.segment(text)].map((part) => part.segment);
+/**
+ * What a reader sees as one character, one by one. Only what is not ASCII (with the letter before it, which a mark may belong to) is given to the
+ * segmenter: each of its results holds a copy of the whole text, and a list of a thousand keys would take 300 MB.
+ */
+function* graphemes(text: string): Generator<string> {
+  for (const [run] of text.matchAll(/[\x20-\x7e]+(?![^\x20-\x7e])|[\x20-\x7e]?[^\x20-\x7e]+/g)) {
+    if (/^[\x20-\x7e]+$/.test(run)) yield* run;
+    else {
+      segmenter ??= new Intl.Segmenter();
+      for (const { segment } of segmenter.segment(run)) yield segment;
+    }
+  }
 }
 
 const graphemeWidth = (one: string): number => (ZERO.test(one) ? 0 : WIDE.test(one) ? 2 : 1);
@@ -24,7 +32,9 @@ const graphemeWidth = (one: string): number => (ZERO.test(one) ? 0 : WIDE.test(o
 /** Terminal cells that the text takes: escape sequences and combining marks none, wide characters two. */
 export function width(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  return graphemes(stripVTControlCharacters(text)).reduce((sum, one) => sum + graphemeWidth(one), 0);
+  let cells = 0;
+  for (const one of graphemes(stripVTControlCharacters(text))) cells += graphemeWidth(one);
+  return cells;
 }
 
 /** Text from elsewhere (the cloud, a host, a log) without escape sequences and control characters; tabs become spaces, line ends stay. */
