@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import type { Endpoint } from './endpointsFile.ts';
 
 export interface Answer {
@@ -17,7 +18,7 @@ const MOST_BODY = 65_536;
 
 /**
  * One request to a domain through an endpoint, without asking DNS: what a browser does that finds the domain there. With `ca` it speaks TLS and trusts this
- * authority (PEM) and no other; with `anyName` a certificate of it for another name will do. Never throws.
+ * authority (PEM) beside the public ones; with `anyName` a certificate of it for another name will do. Never throws.
  */
 export function ask(
   endpoint: Endpoint,
@@ -42,7 +43,7 @@ export function ask(
         ? httpRequest(settings)
         : httpsRequest({
             ...settings,
-            ca,
+            ca: [ca, ...rootCertificates],
             servername: domain,
             ...(options.anyName ? { checkServerIdentity: () => undefined } : {}),
           });

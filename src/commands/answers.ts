@@ -2,6 +2,7 @@ import { architectureOf, lastExpiringCa, latestPostgres, newestDebian, twoZones 
 import { type Ui, usageError } from '../engine/types.ts';
 import { LAPTOP_ADDRESS } from '../practice/hosts/types.ts';
 import { type Config, checkRunners, checkSshFrom, checkVpcCidr, DEFAULTS, teamNumber } from '../steps/config.ts';
+import { wantedDns } from './dns.ts';
 import type { Context, Options } from './index.ts';
 import { isLoopback, ownAddress } from './ownAddress.ts';
 import type { Session } from './session.ts';
@@ -19,6 +20,7 @@ export interface Answers {
 
 /** Throws usage errors on flags that cannot be right, before a cloud is asked anything. */
 export function checkFlags(options: Options): void {
+  wantedDns(options);
   if (options.cidr !== undefined) checkVpcCidr(options.cidr);
   if (options.runners !== undefined) checkRunners(options.runners);
   if (options.sshFrom !== undefined) checkSshFrom(options.sshFrom, options.allowWorldSsh === true);
@@ -64,6 +66,12 @@ export async function collectAnswers(context: Context, session: Session, how: { 
   const [sshFrom, key] = how.dryRun
     ? await withoutQuestions(context, session, saved, notes)
     : [await chooseSshFrom(context, session, saved), await chooseOrSavedKey(options, session, saved, context.ui)];
+  const dns = await session.dns.config();
+  const records = ['dns-bastion', 'dns-controller', 'dns-services', 'dns-applications'];
+  // Before anything is made: a name that somebody else has would stop the walk half way.
+  if (dns && !records.every((key) => session.state?.resources[key])) await session.dns.check(dns);
+  const rabbitmq = await session.rabbitmq.config();
+  if (rabbitmq && !session.state?.resources['rabbitmq-user-services']) await session.rabbitmq.check();
   const looked = await lookUp(session, saved, { ami: options.ami, instanceType, dbClass });
   const config: Config = {
     name: session.name,
@@ -77,6 +85,8 @@ export async function collectAnswers(context: Context, session: Session, how: { 
     instanceType,
     dbClass,
     ...looked,
+    ...(dns ? { dns } : {}),
+    ...(rabbitmq ? { rabbitmq } : {}),
   };
   const { name: _name, region: _region, account: _account, ...answers } = config;
   return {
@@ -92,6 +102,8 @@ export async function collectAnswers(context: Context, session: Session, how: { 
       profile: session.profile ?? null,
       endpointUrl: session.endpointUrl ?? null,
       deployment: options.deployment ?? saved.deployment ?? null,
+      dns: session.dns.saved ?? null,
+      rabbitmq: session.rabbitmq.saved ?? null,
     },
   };
 }

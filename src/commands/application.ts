@@ -27,8 +27,12 @@ const APP = /^[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?$/;
 const RESERVED = ['cloudspace', 'root', 'admin', 'daemon', 'nobody', 'sshd'];
 export const MOST_REPLICAS = 100;
 
-/** Reads folder and flags. Throws usage errors; nothing has been asked of any host then. */
-export async function wanted(folderArgument: string, options: Options): Promise<Wanted> {
+/** Reads folder and flags. `domainOf` gives the domain that applications without one of their own are under. Throws usage errors; nothing has been asked of any host then. */
+export async function wanted(
+  folderArgument: string,
+  options: Options,
+  domainOf: () => Promise<string>,
+): Promise<Wanted> {
   const folder = resolve(folderArgument);
   const found = await stat(folder).catch(() => undefined);
   if (!found?.isDirectory())
@@ -42,16 +46,11 @@ export async function wanted(folderArgument: string, options: Options): Promise<
       'an application is built from one; examples/hello is one to start from',
       'NoDockerfile',
     );
-  if (options.domain === undefined)
-    throw usageError(
-      'no domain was given',
-      'say where it is to answer, for example --domain hello.localhost',
-      'NoDomain',
-    );
+  const app = options.app === undefined ? appFromFolder(folder) : checkApp(options.app);
   return {
     folder,
-    app: options.app === undefined ? appFromFolder(folder) : checkApp(options.app),
-    domains: checkDomains(options.domain),
+    app,
+    domains: checkDomains(options.domain ?? `${app}.${await domainOf()}`),
     replicas:
       options.replicas === undefined
         ? undefined

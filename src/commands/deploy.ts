@@ -3,6 +3,7 @@ import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
 import { ask, isApplications, readAuthority } from './answer.ts';
 import { versionOf, type Wanted, wanted } from './application.ts';
 import { buildAndPush, chooseBuilder, imageConfig, portOf, REGISTRY } from './build.ts';
+import { domainOfApplications } from './domains.ts';
 import { type Endpoints, readEndpoints, urlOf } from './endpointsFile.ts';
 import type { Context } from './index.ts';
 import { locateExisting, type Place } from './places.ts';
@@ -45,10 +46,12 @@ export interface Deployed {
   readonly urls: readonly string[];
 }
 
-/** `cloudspace deploy DIR --domain NAME`. */
+/** `cloudspace deploy DIR [--domain NAME]`. */
 export async function run(context: Context): Promise<number> {
   const { options, ui, signal } = context;
-  const request = await wanted(context.args[0] ?? '.', options);
+  const request = await wanted(context.args[0] ?? '.', options, async () =>
+    domainOfApplications(await locateExisting(context)),
+  );
   const place = await locateExisting(context);
   const { provideDatabase } = await import('./applicationDatabase.ts');
   const deployed = await deploy({

@@ -38,7 +38,7 @@ export async function run(context: Context): Promise<number> {
   const practice = options.practice ?? (await isPractice(context));
   const session = await openSession(context, { practice, command: 'destroy', look: options.dryRun === true });
   try {
-    const list = walk(configOf(session));
+    const list = walk(await configOf(session));
     const goes = (key: string, found: Found): boolean =>
       to === undefined || CHAPTERS.indexOf((found.chapter ?? list.chapterOf(key)) as ChapterId) > CHAPTERS.indexOf(to);
     const journal = session.state ? openJournal(session.dir, session.state) : undefined;
@@ -217,9 +217,10 @@ async function isPractice(context: Context): Promise<boolean> {
 }
 
 /** For the order of the kinds alone; what is deleted comes from the listing. */
-function configOf(session: Session): Config {
+async function configOf(session: Session): Promise<Config> {
   const saved = (session.state?.answers ?? {}) as Partial<Config>;
   const team = teamNumber(session.name, saved.team);
+  const [dns, rabbitmq] = [await session.dns.config(), await session.rabbitmq.config()];
   return {
     name: session.name,
     region: session.region,
@@ -236,6 +237,8 @@ function configOf(session: Session): Config {
     dbClass: saved.dbClass ?? DEFAULTS.dbClass,
     postgresVersion: saved.postgresVersion ?? '',
     caCertificate: saved.caCertificate ?? '',
+    ...(dns ? { dns } : {}),
+    ...(rabbitmq ? { rabbitmq } : {}),
   };
 }
 

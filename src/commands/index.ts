@@ -41,6 +41,9 @@ export interface Options {
   ami?: string;
   instanceType?: string;
   dbClass?: string;
+  dnsProvider?: string;
+  hostDomain?: string;
+  appDomain?: string;
   deployment?: string;
   provision?: string;
   maxUsdPerHour?: string;
@@ -148,6 +151,9 @@ const shape: readonly OptionSpec[] = [
   { flags: '--ami <id>', text: 'image of all hosts (default: newest Debian 12)' },
   { flags: '--instance-type <type>', text: 'of all hosts (default t3.small)' },
   { flags: '--db-class <class>', text: 'of the database (default db.t4g.micro)' },
+  { flags: '--dns-provider <name>', text: 'dnsimple, route53 or none (default none: names from addresses)' },
+  { flags: '--host-domain <domain>', text: 'hosts get names in it: bastion.<name>.<domain>' },
+  { flags: '--app-domain <domain>', text: 'applications get names in it: *.<name>.<domain>' },
   { flags: '--deployment <dir>', text: 'deployment repository (default: the one that comes with cloudspace)' },
   { flags: '--provision <how>', text: 'ansible or skip (default ansible)' },
 ];
@@ -365,7 +371,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: '<dir>',
     summary: 'build an application on a builder, run it on the runners, route its domain to it',
     options: [
-      { flags: '--domain <names>', text: "the application's domain; several separated by commas" },
+      {
+        flags: '--domain <names>',
+        text: "the application's domain, or several with commas (default <app>.<your domain>)",
+      },
       { flags: '--app <name>', text: "the application's name (default: the folder's)" },
       { flags: '--replicas <count>', text: 'how many containers (default 2, or as many as it has)' },
       { flags: '--service <kind>', text: 'postgres: a database of its own, as DATABASE_URL' },

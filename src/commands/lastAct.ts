@@ -1,16 +1,16 @@
-import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../ansible/paths.ts';
-import { type Ui, usageError } from '../engine/types.ts';
+import type { State } from '../engine/journal.ts';
+import type { Ui } from '../engine/types.ts';
 import { type Deployed, deploy, describe, type ProvideDatabase } from './deploy.ts';
-import { readEndpoints } from './endpointsFile.ts';
+import { domainOfApplications } from './domains.ts';
 import type { Place } from './places.ts';
 
 /** The sample application that comes with the product. */
 export const SAMPLE = 'hello';
 
 export interface LastActOptions {
-  readonly place: Place;
+  readonly place: Place & { readonly state: State };
   readonly practice: boolean;
   readonly database: ProvideDatabase;
   readonly ui: Ui;
@@ -27,7 +27,7 @@ export async function lastAct(options: LastActOptions): Promise<Deployed> {
     wanted: {
       folder,
       app: SAMPLE,
-      domains: [await sampleDomain(place, practice)],
+      domains: [`${SAMPLE}.${await domainOfApplications(place)}`],
       replicas: undefined,
       service: 'postgres',
       // Its certificate is the Cloudspace's own, which no browser knows yet.
@@ -40,13 +40,4 @@ export async function lastAct(options: LastActOptions): Promise<Deployed> {
   });
   ui.notify({ type: 'info', text: describe(deployed, place) });
   return deployed;
-}
-
-/** `hello.localhost` leads every browser to this machine; on AWS, sslip.io answers with the address that is in the name. */
-async function sampleDomain(place: Place, practice: boolean): Promise<string> {
-  if (practice) return `${SAMPLE}.localhost`;
-  const endpoint = (await readEndpoints(place.dir)).loadBalancer['80'];
-  if (!endpoint) throw usageError('there is no load balancer yet', 'go on with the walkthrough: chapter "ingress"');
-  const { address } = await lookup(endpoint.host, { family: 4 });
-  return `${SAMPLE}.${address.replaceAll('.', '-')}.sslip.io`;
 }

@@ -2,20 +2,29 @@ import { resolve } from 'node:path';
 import { password, type Vault } from '../ansible/vault.ts';
 import type { Aws, AwsRequest } from '../aws/clients.ts';
 import type { Credentials, Identity } from '../aws/credentials.ts';
+import type { DnsCloud } from '../dns/record.ts';
 import { acquireLock, type Lock } from '../engine/lock.ts';
 import { type CloudspaceError, type Ui, usageError } from '../engine/types.ts';
+import type { RabbitmqCloud } from '../rabbitmq/kinds.ts';
+import type { SecretRef } from '../secrets/reference.ts';
 import { DEFAULTS, teamNumber } from '../steps/config.ts';
 import { configuredKey } from './awsKey.ts';
+import { type DnsConnection, openDns } from './dns.ts';
 import type { Context } from './index.ts';
 import { openOwnVault } from './ownVault.ts';
 import { locate, type Place } from './places.ts';
 import { openPracticeCloud, type PracticeCloud, type PracticeSettings, practiceSettings } from './practiceCloud.ts';
+import { openRabbitmq, type RabbitmqConnection } from './rabbitmq.ts';
+import { secretsOf } from './secrets.ts';
 
 /** One command's connection to one Cloudspace: who it works as, where, and what it keeps. */
 export interface Session extends Place {
   readonly practice: PracticeCloud | undefined;
   readonly settings: PracticeSettings;
-  readonly aws: Aws;
+  /** all clients that the kinds need, those of DNS and RabbitMQ too */
+  readonly aws: Aws & DnsCloud & RabbitmqCloud;
+  readonly dns: DnsConnection;
+  readonly rabbitmq: RabbitmqConnection;
   readonly credentials: Credentials;
   /** other clients, whose requests are EC2's dry runs: they can change nothing */
   rehearse(): Aws;
@@ -154,13 +163,28 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     }
     pin(place, as.identity.account, region);
     as.credentials.pin(as.identity.account);
+    // Systems beside AWS: practice has names of its own (*.localhost), and uses nobody's server.
+    const beside = {
+      name: place.name,
+      account: as.identity.account,
+      aws: as.aws,
+      options: how.practice ? {} : options,
+      state: how.practice ? undefined : place.state,
+      readSecret: (ref: SecretRef, secret: string) => secretsOf(context).read(ref, secret),
+      readOnly: how.look === true,
+      signal,
+    };
+    const dns = openDns(beside);
+    const rabbitmq = openRabbitmq(beside);
     const practicePace =
       settings.hosts === 'containers' ? Math.max(FASTEST_PACE_WITH_HOSTS, 1 / settings.speed) : 1 / settings.speed;
     return {
       ...place,
       practice,
       settings,
-      aws: as.aws,
+      aws: Object.assign(as.aws, { dns: dns.clients, rabbitmq: rabbitmq.clients }),
+      dns,
+      rabbitmq,
       credentials: as.credentials,
       rehearse: as.rehearse,
       region,

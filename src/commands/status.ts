@@ -1,5 +1,6 @@
 import type { State } from '../engine/journal.ts';
 import { CHAPTERS, type DriftItem } from '../engine/types.ts';
+import { publicName } from './domains.ts';
 import { driftText } from './driftText.ts';
 import { readHosts } from './hostsFile.ts';
 import type { Context } from './index.ts';
@@ -34,6 +35,7 @@ export async function run(context: Context): Promise<number> {
       groups,
       privateIp,
       publicIp: publicIp ?? null,
+      publicName: publicName(name, state, host) ?? null,
     })),
     usdPerHour: Number(costOf(state).toFixed(4)),
   };
@@ -66,7 +68,7 @@ function text(
     chapters: readonly { id: string; status: string }[];
     resources: readonly { key: string; chapter: string; id: string | null; status: string; adopted?: boolean }[];
     drift?: readonly DriftItem[];
-    hosts: readonly { name: string; privateIp: string; publicIp: string | null }[];
+    hosts: readonly { name: string; privateIp: string; publicIp: string | null; publicName: string | null }[];
     usdPerHour: number;
   },
   state: State,
@@ -106,7 +108,7 @@ function text(
       '',
       'Hosts',
       ...document.hosts.map((host) =>
-        `  ${host.name.padEnd(14)}${host.privateIp.padEnd(16)}${host.publicIp ?? ''}`.trimEnd(),
+        `  ${host.name.padEnd(14)}${host.privateIp.padEnd(16)}${(host.publicIp ?? '').padEnd(16)}${host.publicName ?? ''}`.trimEnd(),
       ),
     );
   const failed = Object.entries(state.plays).filter(([, play]) => play.status === 'failed');

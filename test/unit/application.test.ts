@@ -95,8 +95,10 @@ it('gives one version to one content, and another to any other', async () => {
 
 it('checks everything before a host is asked', async () => {
   const of = (options: Parameters<typeof wanted>[1]) =>
-    wanted(folder, { app: 'shop', domain: 'a.example', ...options });
-  await expect(wanted(join(folder, 'none'), { domain: 'a.example' })).rejects.toThrow(/there is no folder/);
+    wanted(folder, { app: 'shop', domain: 'a.example', ...options }, async () => 'apps.example');
+  await expect(wanted(join(folder, 'none'), { domain: 'a.example' }, async () => 'apps.example')).rejects.toThrow(
+    /there is no folder/,
+  );
   await expect(of({})).rejects.toThrow(/has no Dockerfile/);
   await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\n');
   expect(await of({})).toMatchObject({ folder, app: 'shop', domains: ['a.example'], replicas: undefined });
@@ -106,7 +108,7 @@ it('checks everything before a host is asked', async () => {
     http: 'redirect',
     port: 80,
   });
-  await expect(wanted(folder, { app: 'shop' })).rejects.toThrow(/no domain was given/);
+  expect((await wanted(folder, { app: 'shop' }, async () => 'apps.example')).domains).toEqual(['shop.apps.example']);
   for (const replicas of ['0', '-1', '1.5', 'two', '', '101'])
     await expect(of({ replicas }), replicas).rejects.toThrow(expect.objectContaining({ exitCode: 2 }));
   await expect(of({ service: 'mysql' })).rejects.toThrow(/no service "mysql"/);

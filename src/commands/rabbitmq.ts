@@ -1,0 +1,87 @@
+import type { State } from '../engine/journal.ts';
+import { usageError } from '../engine/types.ts';
+import { type Rabbitmq, rabbitmq } from '../rabbitmq/client.ts';
+import { lookAtRabbitmq, type RabbitmqConfig, refuseTakenNames } from '../rabbitmq/settings.ts';
+import { parseName, parseReference, referenceText, type SecretRef } from '../secrets/reference.ts';
+import type { Options } from './index.ts';
+import { once } from './once.ts';
+
+/** The existing RabbitMQ server of one session. Nothing is sent, and no secret read, before it is needed. */
+export interface RabbitmqConnection {
+  /** what the steps are told; undefined: none is configured. Throws when the server cannot be used. */
+  config(): Promise<RabbitmqConfig | undefined>;
+  /** for the kinds */
+  clients(): Promise<{ readonly server: Rabbitmq; readonly account: string } | undefined>;
+  /** Throws when a name that is needed is somebody else's. */
+  check(): Promise<void>;
+  readonly saved: SavedRabbitmq | undefined;
+}
+
+/** Part of the state's answers: references, no secrets. Destroy finds the server by them. */
+export interface SavedRabbitmq extends RabbitmqConfig {
+  readonly administrator: string;
+  readonly password: string;
+}
+
+export function openRabbitmq(how: {
+  readonly name: string;
+  readonly account: string;
+  readonly options: Options;
+  readonly state: State | undefined;
+  readonly readSecret: (ref: SecretRef, name: string) => Promise<string>;
+  readonly readOnly: boolean;
+  readonly signal: AbortSignal;
+}): RabbitmqConnection {
+  const { name, account, state, readSecret } = how;
+  const saved = (state?.answers.rabbitmq ?? undefined) as SavedRabbitmq | undefined;
+  const given = how.options.settings?.rabbitmq;
+  const made = Object.keys(state?.resources ?? {}).filter((key) => key.startsWith('rabbitmq-'));
+  if (saved && given && given.managementUrl !== saved.managementUrl && made.length > 0)
+    throw usageError(
+      `the virtual hosts are on ${saved.managementUrl}, not on ${given.managementUrl}`,
+      'leave rabbitmq.management-url as it was; to change it take the Cloudspace down to the bastion first: cloudspace destroy --to bastion',
+      'OtherRabbitmq',
+    );
+  const use = given
+    ? {
+        managementUrl: given.managementUrl,
+        administrator: referenceText(given.administrator),
+        password: referenceText(given.password),
+      }
+    : saved;
+  let found: SavedRabbitmq | undefined;
+
+  const server = once(async (): Promise<Rabbitmq | undefined> => {
+    if (!use) return undefined;
+    return rabbitmq({
+      managementUrl: use.managementUrl,
+      administrator: await readSecret(parseName(use.administrator), 'rabbitmq.administrator'),
+      password: await readSecret(parseReference(use.password), 'rabbitmq.password'),
+      readOnly: how.readOnly,
+      signal: how.signal,
+    });
+  });
+
+  const config = once(async (): Promise<RabbitmqConfig | undefined> => {
+    const connected = await server();
+    if (!use || !connected) return undefined;
+    const looked = await lookAtRabbitmq(connected, use.managementUrl);
+    found = { ...looked, administrator: use.administrator, password: use.password };
+    return looked;
+  });
+
+  return {
+    config,
+    async clients() {
+      const connected = await server();
+      return connected && { server: connected, account };
+    },
+    async check() {
+      const connected = await server();
+      if (connected) await refuseTakenNames(connected, { name, account });
+    },
+    get saved() {
+      return found;
+    },
+  };
+}
