@@ -18,12 +18,12 @@ const MOST_BODY = 65_536;
 
 /**
  * One request to a domain through an endpoint, without asking DNS: what a browser does that finds the domain there. With `ca` it speaks TLS and trusts this
- * authority (PEM) beside the public ones; with `anyName` a certificate of it for another name will do. Never throws.
+ * authority (PEM) beside the public ones; with `anyName` a certificate for another name will do, with `anyAuthority` one of any authority. Never throws.
  */
 export function ask(
   endpoint: Endpoint,
   domain: string,
-  options: { path?: string; ca?: string; anyName?: boolean; timeout?: number } = {},
+  options: { path?: string; ca?: string; anyName?: boolean; anyAuthority?: boolean; timeout?: number } = {},
 ): Promise<Answer> {
   const { path = '/', ca, timeout = 5 } = options;
   return new Promise((resolve) => {
@@ -45,6 +45,7 @@ export function ask(
             ...settings,
             ca: [ca, ...rootCertificates],
             servername: domain,
+            ...(options.anyAuthority ? { rejectUnauthorized: false } : {}),
             ...(options.anyName ? { checkServerIdentity: () => undefined } : {}),
           });
     const timer = setTimeout(() => {

@@ -3,6 +3,7 @@ import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
 import { ask, isApplications, readAuthority } from './answer.ts';
 import { versionOf, type Wanted, wanted } from './application.ts';
 import { buildAndPush, chooseBuilder, imageConfig, portOf, REGISTRY } from './build.ts';
+import type { SavedCertificates } from './certificates.ts';
 import { domainOfApplications } from './domains.ts';
 import { type Endpoints, readEndpoints, urlOf } from './endpointsFile.ts';
 import type { Context } from './index.ts';
@@ -248,6 +249,8 @@ async function answering(
 ): Promise<string[]> {
   const { '80': plain, '443': tls } = endpoints.loadBalancer;
   const ca = await readAuthority(place.dir);
+  // Nobody trusts the staging authority, on purpose.
+  const anyAuthority = (place.state?.answers.certificates as SavedCertificates | undefined)?.staging === true;
   const key = 'answer';
   const urls: string[] = [];
   for (const domain of wanted.domains) {
@@ -256,7 +259,9 @@ async function answering(
     const look = async (): Promise<string | undefined> => {
       if (!plain) return atRunner(remote, domain);
       const answer =
-        http === 'redirect' && tls && ca !== undefined ? await ask(tls, domain, { ca }) : await ask(plain, domain);
+        http === 'redirect' && tls && ca !== undefined
+          ? await ask(tls, domain, { ca, anyAuthority })
+          : await ask(plain, domain);
       return isApplications(answer) ? undefined : (answer.problem ?? `status ${answer.status}`);
     };
     const problem = await patiently(look, signal);

@@ -26,6 +26,8 @@ export interface SavedDns extends DnsConfig {
   /** a reference, such as `env:DNSIMPLE_TOKEN` */
   readonly token?: string;
   readonly sandbox?: boolean | string;
+  /** asked instead of the zones' own */
+  readonly nameServers?: readonly string[];
 }
 
 type Wanted = Omit<SavedDns, 'hostZone' | 'appZone'> & { readonly hostZone?: string; readonly appZone?: string };
@@ -63,6 +65,7 @@ export function wantedDns(options: Options): Wanted | 'none' | undefined {
     ...(file?.appZoneId === undefined ? {} : { appZone: file.appZoneId }),
     ...(provider === 'dnsimple' ? { token: file?.token ? referenceText(file.token) : DEFAULT_TOKEN } : {}),
     ...(file?.sandbox === undefined ? {} : { sandbox: file.sandbox }),
+    ...(file?.nameServers === undefined ? {} : { nameServers: file.nameServers }),
   };
 }
 
@@ -99,7 +102,7 @@ export function openDns(how: {
   async function config(): Promise<DnsConfig | undefined> {
     const all = await settled();
     if (!all) return undefined;
-    const { token: _token, sandbox: _sandbox, ...rest } = all;
+    const { token: _token, sandbox: _sandbox, nameServers: _nameServers, ...rest } = all;
     return rest;
   }
 
@@ -108,12 +111,11 @@ export function openDns(how: {
     async clients() {
       const dns = await config();
       if (!dns) return undefined;
-      const asked = process.env.CLOUDSPACE_NAME_SERVERS?.split(',').filter((one) => one !== '');
       return {
         provider: await provider(),
         account,
         places: placesOf(name, dns),
-        ...(asked === undefined ? {} : { nameServers: asked }),
+        ...(found?.nameServers === undefined ? {} : { nameServers: found.nameServers }),
       };
     },
     async check(dns) {

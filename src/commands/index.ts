@@ -389,6 +389,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./deploy.ts'),
   },
   {
+    name: 'ca',
+    summary: "print the certificate of the Cloudspace's own authority, and how to trust it",
+    options: common,
+    examples: ['cloudspace ca', 'cloudspace ca > ca.crt', 'cloudspace ca --json'],
+    load: () => import('./ca.ts'),
+  },
+  {
     name: 'apps',
     summary: 'the applications that run, with their domains, versions and containers',
     options: common,

@@ -10,10 +10,8 @@ import { writeSshFiles } from '../ansible/sshConfig.ts';
 import type { Host } from '../ansible/types.ts';
 import type { Vault } from '../ansible/vault.ts';
 import type { Aws } from '../aws/clients.ts';
-import { applicationsDomain } from '../dns/settings.ts';
 import type { Journal } from '../engine/journal.ts';
 import { CloudspaceError, type Event, type Output, type Play } from '../engine/types.ts';
-import { rabbitmqName } from '../rabbitmq/settings.ts';
 import type { Config } from '../steps/config.ts';
 import { DATABASE_NAME } from '../steps/controller.ts';
 import { hostsOf } from '../steps/hosts.ts';
@@ -109,9 +107,8 @@ export function provisioner(options: ProvisionOptions): (play: Play, more?: Prov
         cloudspace_region: config.region,
         cloudspace_practice: options.practice,
         cloudspace_state_dir: resolve(dir),
-        // Where applications live; without a DNS each says its own domain.
-        ...(options.practice ? { cloudspace_domain: 'localhost' } : dnsVariables(config)),
-        ...queueVariables(config),
+        // Where applications live without a DNS of one's own; with one it is among the mapping's variables.
+        ...(options.practice ? { cloudspace_domain: 'localhost' } : {}),
         base_authorized_keys: [config.publicKey],
         ...database(options.outputs),
         ...options.mapping.extraVars,
@@ -135,29 +132,6 @@ export function provisioner(options: ProvisionOptions): (play: Play, more?: Prov
     });
     if (!result.ok) throw playError(play.title, result);
   };
-}
-
-/** Names for the playbooks: the applications' domain, and what keeps it. */
-function dnsVariables(config: Config): Record<string, unknown> {
-  const domain = applicationsDomain(config);
-  if (!config.dns || domain === undefined) return {};
-  const { provider, hostDomain, appZone } = config.dns;
-  return {
-    cloudspace_domain: domain,
-    cloudspace_host_domain: `${config.name}.${hostDomain}`,
-    cloudspace_dns: { provider, zone: appZone },
-  };
-}
-
-/** For a team's own playbooks: where its virtual hosts are. The passwords come with the vault, as rabbitmq_controller_password and rabbitmq_services_password. */
-function queueVariables({ name, rabbitmq }: Config): Record<string, unknown> {
-  if (!rabbitmq) return {};
-  const { host, port, tls, managementUrl } = rabbitmq;
-  const [controller, services] = (['controller', 'services'] as const).map((user) => {
-    const both = rabbitmqName(name, user);
-    return { vhost: both, user: both };
-  });
-  return { cloudspace_rabbitmq: { host, port, tls, management_url: managementUrl, controller, services } };
 }
 
 /** For the playbooks, once the database is available; its password comes with the vault. */

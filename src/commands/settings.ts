@@ -117,6 +117,7 @@ function systems(base: string) {
         sandbox: z.union([z.boolean(), httpUrl], { error: 'is neither true, false nor an address' }).optional(),
         'host-zone-id': text.optional(),
         'app-zone-id': text.optional(),
+        'name-servers': z.array(text, { error: 'is no list of addresses' }).nonempty('is empty').optional(),
       })
       .superRefine((dns, context) => {
         const missing = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
@@ -128,6 +129,8 @@ function systems(base: string) {
       }),
     certificates: z.strictObject({
       staging: flag.optional(),
+      'access-key-id': name.optional(),
+      'secret-access-key': secret.optional(),
       email: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, 'e-mail address', 'it looks like ops@example.com').optional(),
     }),
     rabbitmq: z.strictObject({ 'management-url': httpUrl, administrator: name, password: secret }),
@@ -215,7 +218,7 @@ export const ANSWER_KEYS = Object.keys(answers);
 export const SYSTEM_KEYS = Object.keys(systems('.'));
 
 type CamelKey<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<CamelKey<Tail>>}` : S;
-type Camel<T> = T extends SecretRef
+type Camel<T> = T extends SecretRef | readonly unknown[]
   ? T
   : T extends object
     ? { readonly [K in keyof T as CamelKey<K & string>]: Camel<T[K]> }
@@ -235,9 +238,9 @@ export type RabbitmqSettings = NonNullable<Settings['rabbitmq']>;
 export type ElasticsearchSettings = NonNullable<Settings['elasticsearch']>;
 export type OneloginSettings = NonNullable<Settings['onelogin']>;
 
-/** Parsed blocks with their keys in camelCase; references stay as they are. */
+/** Parsed blocks with their keys in camelCase; references and lists stay as they are. */
 export function camelCase<T>(value: T): Camel<T> {
-  if (typeof value !== 'object' || value === null || 'kind' in value) return value as Camel<T>;
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || 'kind' in value) return value as Camel<T>;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase()),

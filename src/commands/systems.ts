@@ -2,11 +2,14 @@ import { readFile } from 'node:fs/promises';
 import type { State } from '../engine/journal.ts';
 import { type Ui, usageError } from '../engine/types.ts';
 import { parseName, parseReference, referenceText, type SecretRef } from '../secrets/reference.ts';
+import type { Config } from '../steps/config.ts';
 import { KNOWN_SECRETS } from '../steps/secrets.ts';
+import { certificatesOf } from './certificates.ts';
 import type { DeploymentMapping } from './deploymentMapping.ts';
 import { checkElasticsearch, type Elasticsearch } from './elasticsearch.ts';
 import type { Context, Options } from './index.ts';
 import { askOnelogin, type Onelogin, oneloginOf } from './onelogin.ts';
+import { playVariables } from './playVariables.ts';
 import { secretsOf } from './secrets.ts';
 import { forget } from './secretsRotate.ts';
 import type { Session } from './session.ts';
@@ -37,13 +40,19 @@ export interface Systems {
  * The systems beside AWS that playbooks are told of: Elasticsearch and OneLogin, from flags, `cloudspace.yaml`, or questions if `ask` was asked for; else nothing
  * happens. Elasticsearch has to let us in, before anything is made; its credentials go into the vault. Throws usage errors that name the setting.
  */
-export async function prepareSystems(context: Context, session: Session, ownDeployment: boolean): Promise<Systems> {
+export async function prepareSystems(
+  context: Context,
+  session: Session,
+  config: Config,
+  ownDeployment: boolean,
+): Promise<Systems> {
   const saved = session.state?.answers ?? {};
   const es = await elasticsearchAnswer(context, saved.elasticsearch);
   const onelogin = await oneloginAnswer(context, saved.onelogin);
-  const vars: Record<string, unknown> = {};
-  const credentials: Record<string, string> = {};
-  let changed = false;
+  const certificates = await certificatesOf(context, session, config);
+  const vars: Record<string, unknown> = playVariables(config);
+  if (certificates) vars.cloudspace_certificates = certificates.vars;
+  const credentials: Record<string, string> = { ...certificates?.secrets };
   if (es !== undefined) {
     if (es.apiKey !== undefined && !ownDeployment)
       throw usageError(
@@ -58,10 +67,7 @@ export async function prepareSystems(context: Context, session: Session, ownDepl
       );
     context.ui.notify({ type: 'info', text: `${await checkElasticsearch(known)}.` });
     const key = known.apiKey === undefined ? 'elasticsearch_password' : 'elasticsearch_api_key';
-    const before = await session.vault.peek(key);
-    const fresh = known.apiKey ?? known.password ?? '';
-    if (before !== fresh) credentials[key] = fresh;
-    changed = before !== undefined && before !== fresh;
+    credentials[key] = known.apiKey ?? known.password ?? '';
     vars.cloudspace_elasticsearch = {
       url: known.url,
       index: known.index,
@@ -73,11 +79,21 @@ export async function prepareSystems(context: Context, session: Session, ownDepl
     vars.cloudspace_onelogin = Object.fromEntries(
       Object.entries(onelogin).map(([name, { appId, entityId }]) => [name, { app_id: appId, entity_id: entityId }]),
     );
+  const changed: string[] = [];
+  for (const [key, value] of Object.entries(credentials)) {
+    const before = await session.vault.peek(key);
+    if (before === value) delete credentials[key];
+    else if (before !== undefined) changed.push(...(KNOWN_SECRETS[key]?.plays ?? []));
+  }
   return {
     extraVars: vars,
-    saved: { elasticsearch: es === undefined ? null : asText(es), onelogin: onelogin ?? null },
+    saved: {
+      elasticsearch: es === undefined ? null : asText(es),
+      onelogin: onelogin ?? null,
+      certificates: certificates?.saved ?? null,
+    },
     change: (state) => {
-      if (changed) forget(state, KNOWN_SECRETS.elasticsearch_password?.plays ?? []);
+      if (changed.length > 0) forget(state, changed);
     },
     keep: async () => {
       if (Object.keys(credentials).length > 0) await session.vault.set(credentials);

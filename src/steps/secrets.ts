@@ -37,4 +37,20 @@ export const KNOWN_SECRETS: Readonly<Record<string, KnownSecret>> = {
     plays: EVERYWHERE,
     external: true,
   },
+  dnsimple_token: { what: 'API token of DNSimple, for certificates', plays: ['play-controller'], external: true },
+  certificates_aws_secret_access_key: {
+    what: 'AWS key that changes the records of certificates',
+    plays: ['play-controller'],
+    external: true,
+  },
+  rabbitmq_controller_password: {
+    what: "controller's user of the existing RabbitMQ server, for your own playbooks",
+    plays: ['play-controller'],
+    external: true,
+  },
+  rabbitmq_services_password: {
+    what: "services API's user of the existing RabbitMQ server, for your own playbooks",
+    plays: ['play-services'],
+    external: true,
+  },
 };
