@@ -39,7 +39,7 @@ export async function run(context: Context): Promise<number> {
     const journal = openJournal(session.dir, state);
     const list = walk(answers.config);
     const deployment = await deploymentDir(options, answers.saved.deployment);
-    const systems = await prepareSystems(context, session, deployment !== referenceDeployment());
+    const systems = await prepareSystems(context, session, deployment !== referenceDeployment(), answers.config);
     const begun = await unfinished(session);
     const order = cycleOrder((await readHosts(session.dir)).map(({ name }) => name));
     const chosen = choose(order, context.args[0] ?? 'all', begun);

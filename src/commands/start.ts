@@ -65,7 +65,7 @@ export async function start(
     const ownDeployment = deployment !== referenceDeployment();
     const list = walk(config);
     if (!how.practice) await checkCost(costUpTo(list, config.region, until), ceiling, ui, interactive);
-    const systems = await prepareSystems(context, session, config, ownDeployment);
+    const systems = await prepareSystems(context, session, ownDeployment, config);
     const { name, dir, account, region } = session;
     const journal = openJournal(dir, session.state ?? newState({ name, account, region, practice: how.practice }));
     await journal.update((state) => {

@@ -43,8 +43,8 @@ export interface Systems {
 export async function prepareSystems(
   context: Context,
   session: Session,
-  config: Config,
   ownDeployment: boolean,
+  config: Config,
 ): Promise<Systems> {
   const saved = session.state?.answers ?? {};
   const es = await elasticsearchAnswer(context, saved.elasticsearch);

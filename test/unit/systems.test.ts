@@ -16,7 +16,11 @@ import { forTeam } from '../../src/commands/teamName.ts';
 import { newState } from '../../src/engine/journal.ts';
 import type { Question, Ui } from '../../src/engine/types.ts';
 import { secretSource } from '../../src/secrets/source.ts';
+import type { Config } from '../../src/steps/config.ts';
 import { type StandInElasticsearch, standInElasticsearch } from '../support/standInElasticsearch.ts';
+
+/** Neither a DNS nor an existing RabbitMQ server. */
+const CONFIG = { name: 'team-07' } as Config;
 
 let dir: string;
 let es: StandInElasticsearch | undefined;
@@ -57,7 +61,7 @@ describe('systems beside AWS', () => {
   it('nothing configured: nothing asked, nothing passed, nothing kept', async () => {
     const { ui, asked } = person({});
     const { context, session, vault } = setting({}, ui);
-    const systems = await prepareSystems(context, session, false);
+    const systems = await prepareSystems(context, session, false, CONFIG);
     expect([systems.extraVars, asked]).toEqual([{}, []]);
     const mapping = {};
     expect(withSystems(mapping, systems)).toBe(mapping);
@@ -73,7 +77,7 @@ describe('systems beside AWS', () => {
       'secret.elasticsearch.password': 'a-good-password',
     });
     const one = setting({ elasticsearch: 'ask' }, first.ui);
-    const systems = await prepareSystems(one.context, one.session, false);
+    const systems = await prepareSystems(one.context, one.session, false, CONFIG);
     await systems.keep();
     expect(first.asked).toEqual(['elasticsearch', 'elasticsearch.user', 'secret.elasticsearch.password']);
     expect(systems.extraVars).toEqual({
@@ -84,10 +88,10 @@ describe('systems beside AWS', () => {
 
     const second = person({});
     const two = setting({}, second.ui, systems.saved as Record<string, unknown>);
-    expect((await prepareSystems(two.context, two.session, false)).extraVars).toEqual(systems.extraVars);
+    expect((await prepareSystems(two.context, two.session, false, CONFIG)).extraVars).toEqual(systems.extraVars);
     expect(second.asked).toEqual([]);
     const later = setting({ elasticsearch: 'later' }, second.ui, systems.saved as Record<string, unknown>);
-    expect((await prepareSystems(later.context, later.session, false)).extraVars).toEqual({});
+    expect((await prepareSystems(later.context, later.session, false, CONFIG)).extraVars).toEqual({});
   });
 
   it('Elasticsearch with a new password: the plays that use it are forgotten before the vault changes', async () => {
@@ -105,7 +109,7 @@ describe('systems beside AWS', () => {
       person({}).ui,
     );
     await vault.set({ elasticsearch_password: 'the-old-password' });
-    const systems = await prepareSystems(context, session, false);
+    const systems = await prepareSystems(context, session, false, CONFIG);
     const play = { fingerprint: 'x', at: 'y', status: 'done' } as const;
     const state = {
       ...newState({ name: 'a', account: '1', region: 'r', practice: false }),
@@ -132,7 +136,7 @@ describe('systems beside AWS', () => {
       { settings: { elasticsearch: { url: es.url, apiKey: { kind: 'prompt' } } } as Options['settings'] & object },
       person({ 'secret.elasticsearch.api-key': 'k' }).ui,
     );
-    await expect(prepareSystems(context, session, false)).rejects.toMatchObject({
+    await expect(prepareSystems(context, session, false, CONFIG)).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringMatching(/api-key/),
     });
@@ -147,7 +151,7 @@ describe('systems beside AWS', () => {
     expect(await askOnelogin(ui, {})).toEqual({ services: { appId: '34', entityId: entity } });
     expect(asked).toEqual(['onelogin.controller', 'onelogin.services', 'onelogin.services.entity']);
     const { context, session } = setting({ oneloginController: `12,${entity}` }, ui);
-    expect((await prepareSystems(context, session, true)).extraVars).toEqual({
+    expect((await prepareSystems(context, session, true, CONFIG)).extraVars).toEqual({
       cloudspace_onelogin: { controller: { app_id: '12', entity_id: entity } },
     });
   });
