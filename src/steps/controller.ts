@@ -70,13 +70,19 @@ export const controller: Chapter<Config> = {
             groupId: out(groups.controller(config), 'id'),
             rules: [
               sshFromBastion(config),
-              ...fromRunners(config, [
+              ...from(groups.runners(config), [
                 ['tcp', 2377, 'Swarm: management'],
                 ['tcp', 7946, 'Swarm: gossip'],
                 ['udp', 7946, 'Swarm: gossip'],
                 ['udp', 4789, 'Swarm: overlay network'],
                 ['tcp', 5000, 'image registry'],
                 ['tcp', 6379, 'Redis: routes'],
+              ]),
+              // Two managers, for the minutes in which one succeeds the other.
+              ...from(groups.controller(config), [
+                ['tcp', 2377, 'Swarm: management, its successor'],
+                ['tcp', 7946, 'Swarm: gossip, its successor'],
+                ['udp', 7946, 'Swarm: gossip, its successor'],
               ]),
             ],
           }),
@@ -112,12 +118,14 @@ export const controller: Chapter<Config> = {
   ],
 };
 
-function fromRunners(config: Config, ports: readonly (readonly ['tcp' | 'udp', number, string])[]) {
+type Group = ReturnType<typeof groups.runners>;
+
+function from(group: Group, ports: readonly (readonly ['tcp' | 'udp', number, string])[]) {
   return ports.map(([protocol, port, description]) => ({
     protocol,
     fromPort: port,
     toPort: port,
-    sourceGroupId: out(groups.runners(config), 'id'),
+    sourceGroupId: out(group, 'id'),
     description,
   }));
 }
