@@ -7,6 +7,7 @@ import type { Host } from '../ansible/types.ts';
 import type { InstanceOutput } from '../aws/resources/instance.ts';
 import type { Journal } from '../engine/journal.ts';
 import { type Action, CloudspaceError, type Play } from '../engine/types.ts';
+import { childEnvironment } from '../system/environment.ts';
 import { readHosts, sshOptions } from './hostsFile.ts';
 import { domainsInUse, moveApplications, nodeAt, removeNode } from './moveApplications.ts';
 import type { ProvisionMore } from './provision.ts';
@@ -179,9 +180,11 @@ async function openBoth({ session, journal, key, old, signal }: Succession): Pro
 
 /** Copies a folder with its owners' names from one host to another, through this machine and encrypted all the way. Nothing is kept here. */
 async function copyBetween({ sshConfig }: Remote, from: string, to: string, folder: string): Promise<void> {
+  const env = childEnvironment({ SSH_ASKPASS_REQUIRE: 'never' });
   const ssh = (host: string, command: string) => ['-F', sshConfig, '-o', 'BatchMode=yes', '-T', host, '--', command];
-  const read = spawn('ssh', ssh(from, `sudo tar -C ${folder} -czf - .`), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const read = spawn('ssh', ssh(from, `sudo tar -C ${folder} -czf - .`), { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const write = spawn('ssh', ssh(to, `sudo mkdir -p ${folder} && sudo tar -C ${folder} -xzf -`), {
+    env,
     stdio: ['pipe', 'ignore', 'pipe'],
   });
   const said: string[] = [];
