@@ -72,11 +72,15 @@ export function cli(
 }
 
 /** The practice API as a process of its own, on a free port, without waits. */
-export async function serve(dir = folder(), more: readonly string[] = []): Promise<Server> {
+export async function serve(
+  dir = folder(),
+  more: readonly string[] = [],
+  errors: 'inherit' | 'ignore' = 'inherit',
+): Promise<Server> {
   const child = spawn(
     process.execPath,
     [CLI, 'practice', 'serve', '--json', '--speed', 'Infinity', '--state-dir', dir, ...more],
-    { env: cleanEnv(), stdio: ['ignore', 'pipe', 'inherit'] },
+    { env: cleanEnv(), stdio: ['ignore', 'pipe', errors] },
   );
   const requests: Server['requests'] = [];
   let watcher: Server['onRequest'];
