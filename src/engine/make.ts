@@ -6,6 +6,7 @@ import type { Poller } from './poll.ts';
 import { newEntry, type Stock } from './stock.ts';
 import { tagsFor } from './tags.ts';
 import { type AnyKind, CloudspaceError, type CreateContext, type Event, type Output, type Resource } from './types.ts';
+import { sendKnowing } from './unknown.ts';
 
 type Props = Readonly<Record<string, unknown>>;
 
@@ -113,7 +114,7 @@ export function createMaker(
       });
       for (const resource of all) report(resource, 'creating');
       try {
-        const made = await send(token);
+        const made = await sendKnowing(members, options, () => send(token));
         await journal.update((state) => {
           for (const [index, { resource, props }] of members.entries())
             state.resources[resource.key] = newEntry(

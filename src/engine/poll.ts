@@ -6,6 +6,9 @@ interface Waiter {
   readonly id: string;
   readonly until: 'ready' | 'gone';
   missing: number;
+  /** seconds that were waited for it, as AWS's clock counts: practice's waits are shorter */
+  waited: number;
+  readonly since: number;
   readonly resolve: (out: Output | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -29,7 +32,7 @@ export function createPoller(cloud: unknown, name: string, pace: number, signal:
 
   function wait(kind: AnyKind, id: string, until: Waiter['until']): Promise<Output | undefined> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { id, until, missing: 0, resolve, reject };
+      const waiter: Waiter = { id, until, missing: 0, waited: 0, since: Date.now(), resolve, reject };
       const group = waiting.get(kind.type);
       if (group) {
         group.waiters.add(waiter);
@@ -45,9 +48,11 @@ export function createPoller(cloud: unknown, name: string, pace: number, signal:
   async function loop(group: { kind: AnyKind; waiters: Set<Waiter>; round: number }): Promise<void> {
     try {
       while (group.waiters.size > 0) {
-        await sleep(delay(group.kind, group.round++) * pace * 1000, undefined, { signal });
+        const seconds = delay(group.kind, group.round++);
+        await sleep(seconds * pace * 1000, undefined, { signal });
         const found = await group.kind.list(cloud, newScope(name));
         for (const waiter of [...group.waiters]) {
+          waiter.waited += seconds;
           const out = found.find((item) => item.out.id === waiter.id)?.out;
           if (judge(group.kind, waiter, out)) group.waiters.delete(waiter);
         }
@@ -96,7 +101,11 @@ function judge(kind: AnyKind, waiter: Waiter, out: Output | undefined): boolean 
     return true;
   }
   if (!out && ++waiter.missing < MISSING_POLLS) return false;
-  if (status.state === 'pending') return false;
+  if (status.state === 'pending') {
+    if (waiter.waited < longestWait(kind)) return false;
+    waiter.reject(tooLong(kind, waiter));
+    return true;
+  }
   waiter.reject(
     new CloudspaceError(
       `${kind.label} ${waiter.id} is gone while it was waited for${status.state === 'gone' && status.reason ? `: ${status.reason}` : ''}`,
@@ -107,6 +116,20 @@ function judge(kind: AnyKind, waiter: Waiter, out: Output | undefined): boolean 
     ),
   );
   return true;
+}
+
+/** Nothing that works takes an hour, nor six times as long as is usual. */
+function longestWait(kind: AnyKind): number {
+  return Math.max(3600, 6 * (kind.seconds ?? 0));
+}
+
+function tooLong(kind: AnyKind, { id, since }: Waiter): CloudspaceError {
+  const seconds = Math.round((Date.now() - since) / 1000);
+  const waited = seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
+  return new CloudspaceError(`${kind.label} ${id} is not ready after ${waited}, and nothing says that it failed`, {
+    code: 'TooLong',
+    hint: 'run again to go on waiting; look at it in the console, or delete it there: then the next run makes a new one',
+  });
 }
 
 function failed(kind: AnyKind, id: string, reason: string): CloudspaceError {

@@ -1,10 +1,13 @@
 /** A small part of `npm run crash-matrix`, the same each time; and that its judge can say no. */
 import { CreateSubnetCommand, DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Cell, crashCells, goOn, makeReference, type Reference, stateCells } from './cells.ts';
 import { misfortune, seedCells } from './seeds.ts';
 import { newStage } from './stage.ts';
 import { describeWorld, difference } from './worlds.ts';
+
+// A cell is four or five processes one after the other: a slow machine is no failure.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 let reference: Reference;
 beforeAll(async () => {
@@ -21,14 +24,12 @@ const play = async (cells: readonly Cell[], row: string, column: string, point: 
 describe('killed, and started again', () => {
   it.each([
     ['start', 'before', '1'],
-    ['start', 'effect', '1'],
     ['start', 'effect', '14'],
     ['start', 'journal', '30'],
-    ['start', 'before', '45'],
-    ['start', 'journal', '56'],
+    ['start', 'effect', '50'],
     ['destroy', 'before', '2'],
     ['destroy', 'effect', '20'],
-    ['destroy', 'journal', '50'],
+    ['destroy', 'journal', '40'],
   ])('%s, %s, mutation %s', async (row, column, point) => {
     expect(await play(crashCells(reference), row, column, point)).toBe('');
   });
@@ -46,7 +47,7 @@ describe('the state file', () => {
 });
 
 describe('random pairs of crashes and faults', () => {
-  it.each([1, 2, 3, 5, 8, 13])('seed %i', async (seed) => {
+  it.each([2, 3, 5, 8])('seed %i', async (seed) => {
     expect(await play(seedCells([seed]), 'random pairs', 'seeds', String(seed))).toBe('');
   });
 

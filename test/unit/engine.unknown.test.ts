@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createPoller } from '../../src/engine/poll.ts';
 import { CloudspaceError, type Output, resource } from '../../src/engine/types.ts';
 import { LOOKS, sendKnowing } from '../../src/engine/unknown.ts';
 import { many, net, newToy, type Toy } from '../support/toyCloud.ts';
@@ -75,5 +76,22 @@ describe('a creating request whose answer is lost', () => {
     await expect(
       sendKnowing(asked('a'), around(toy, AbortSignal.abort()), () => Promise.reject(lost)),
     ).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('waiting', () => {
+  it('ends after an hour as AWS counts, and says that nothing failed', async () => {
+    const toy = newToy();
+    const stuck = { ...net, status: () => ({ state: 'pending' as const }), seconds: 420 };
+    const made = await net.create(toy, {}, context('a'));
+    const poller = createPoller(toy, 'toy', 0.000_001, new AbortController().signal);
+    await expect(poller.ready(stuck, made)).rejects.toMatchObject({
+      code: 'TooLong',
+      message: expect.stringMatching(/is not ready after \d+ seconds, and nothing says that it failed/),
+    });
+    const looks = toy.calls.filter((call) => call.startsWith('list')).length;
+    // 3600 s, 15 s apart in the end
+    expect(looks).toBeGreaterThan(200);
+    expect(looks).toBeLessThan(300);
   });
 });
