@@ -79,7 +79,7 @@ describe('goes on by itself', () => {
 
 describe('ends with what happened, why, and what to do; and goes on when that is done', () => {
   it.each([
-    ['CreateVpc:error=VpcLimitExceeded', /quota of VPCs.*VpcLimitExceeded.*Service Quotas/],
+    ['CreateVpc:error=VpcLimitExceeded', /quota of VPCs.*VpcLimitExceeded.*L-F678F1CE/],
     ['AllocateAddress#2:error=AddressLimitExceeded', /quota of Elastic IPs.*AddressLimitExceeded/],
     ['RunInstances:error=InsufficientInstanceCapacity', /no free machine of this type.*--instance-type/],
     ['CreateTargetGroup:error=UnauthorizedOperation', /not allowed to do this.*administrator/],
@@ -124,7 +124,7 @@ describe('ends with what happened, why, and what to do; and goes on when that is
     expect(events.filter(({ type }) => type === 'error').at(-1)).toMatchObject({
       code: 'QuotaExceeded',
       requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
-      hint: expect.stringMatching(/Service Quotas/),
+      hint: expect.stringMatching(/VPCs per Region.*L-F678F1CE/s),
     });
   });
 });
