@@ -29,6 +29,13 @@ const interrupt = new AbortController();
 setMaxListeners(0, interrupt.signal);
 let exitCode = 0;
 
+// `cloudspace logs shop | head`: who read has had enough. What is under way is finished and noted, as after Ctrl-C, and nobody is told.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    interrupt.abort(new CloudspaceError('nobody reads the output any more', { code: 'Interrupted', exitCode: 130 }));
+  });
+
 for (const spec of COMMANDS) program.addCommand(build(spec), { isDefault: spec.default === true });
 
 function build(spec: CommandSpec): Command {

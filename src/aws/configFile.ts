@@ -1,4 +1,4 @@
-import { copyFile, readFile, realpath, stat } from 'node:fs/promises';
+import { constants, copyFile, readFile, realpath, stat } from 'node:fs/promises';
 import { usageError } from '../engine/types.ts';
 import { writeAtomically } from '../system/files.ts';
 import { awsFiles } from './credentials.ts';
@@ -44,10 +44,22 @@ export async function writeProfile(
     );
   }
   const mode = before === undefined ? 0o600 : (await stat(file)).mode & 0o777;
-  const backup = before === undefined || options.backup === false ? undefined : `${file}.before-cloudspace`;
-  if (backup !== undefined) await copyFile(file, backup);
+  const backup = before === undefined || options.backup === false ? undefined : await backUp(file);
   await writeAtomically(file, text, { mode });
   return { file, changed: true, ...(backup !== undefined && { backup }) };
+}
+
+/** A copy beside the file, `.before-cloudspace`, `.before-cloudspace-2`, …: an earlier copy is never written over. */
+async function backUp(file: string): Promise<string> {
+  for (let count = 1; ; count++) {
+    const copy = `${file}.before-cloudspace${count === 1 ? '' : `-${count}`}`;
+    try {
+      await copyFile(file, copy, constants.COPYFILE_EXCL);
+      return copy;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
 }
 
 /** The text with the keys set, and what an existing section said otherwise. */

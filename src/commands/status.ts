@@ -11,7 +11,8 @@ const HOURS_A_MONTH = 730;
 /** `cloudspace status`: from the journal alone, no cloud call; with `--refresh` also what was changed or removed by hand. */
 export async function run(context: Context): Promise<number> {
   const { state, dir, name } = await locateExisting(context);
-  const drift = context.options.refresh ? await lookForDrift(context, state) : undefined;
+  const fresh = context.options.refresh ? await refresh(context, state) : undefined;
+  const drift = fresh?.drift;
   const hosts = await readHosts(dir);
   const document = {
     name,
@@ -29,6 +30,7 @@ export async function run(context: Context): Promise<number> {
       ...(entry.adopted ? { adopted: true } : {}),
     })),
     ...(drift ? { drift } : {}),
+    ...(fresh ? { credentialsEnd: fresh.credentials.end } : {}),
     plays: Object.entries(state.plays).map(([key, play]) => ({ key, status: play.status, at: play.at })),
     hosts: hosts.map(({ name: host, groups, privateIp, publicIp }) => ({
       name: host,
@@ -40,16 +42,24 @@ export async function run(context: Context): Promise<number> {
     usdPerHour: Number(costOf(state).toFixed(4)),
   };
   if (context.options.json) context.print(`${JSON.stringify(document, null, 2)}\n`);
-  else context.print(text(document, state));
+  else context.print(text(document, state, fresh?.credentials.life));
   return 0;
 }
 
-async function lookForDrift(context: Context, state: State): Promise<readonly DriftItem[]> {
+/** What only the cloud knows: what was changed by hand, and how long the credentials last. */
+async function refresh(
+  context: Context,
+  state: State,
+): Promise<{ drift: readonly DriftItem[]; credentials: { end: string | null; life: string | undefined } }> {
   const { planned } = await import('./plan.ts');
+  const { lifeOf } = await import('./credentialsLife.ts');
   return planned(
     context,
     { practice: state.practice, command: 'status' },
-    async (_session, _answers, _list, plan) => plan.drift,
+    async ({ credentials }, _answers, _list, plan) => ({
+      drift: plan.drift,
+      credentials: { end: credentials.expiration()?.toISOString() ?? null, life: lifeOf(credentials) },
+    }),
   );
 }
 
@@ -72,6 +82,7 @@ function text(
     usdPerHour: number;
   },
   state: State,
+  life?: string,
 ): string {
   const lines = [
     `${document.name}: ${document.practice ? 'practice cloud' : 'AWS'}, account ${document.account}, ${document.region}`,
@@ -118,6 +129,7 @@ function text(
       'Failed plays',
       ...failed.map(([key, play]) => `  ${key}: ${(play.failedHosts ?? []).join(', ')}; log ${play.log ?? '-'}`),
     );
+  if (life !== undefined) lines.push('', `You have ${life}.`);
   const month = (document.usdPerHour * HOURS_A_MONTH).toFixed(0);
   lines.push(
     '',

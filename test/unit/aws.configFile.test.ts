@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -94,5 +94,14 @@ describe('writeProfile', () => {
 
   it.each(['a b', 'x]', '', 'a\nb'])('refuses the name %j', async (name) => {
     await expect(writeProfile(name, settings, { file })).rejects.toMatchObject({ exitCode: 2 });
+  });
+
+  it('never writes over an earlier copy', async () => {
+    await mkdir(join(dir, 'aws'), { recursive: true });
+    await writeFile(file, 'the first\n');
+    await writeProfile('team', settings, { file });
+    const second = await writeProfile('other', settings, { file });
+    expect(second.backup).toBe(`${file}.before-cloudspace-2`);
+    expect(await readFile(`${file}.before-cloudspace`, 'utf8')).toBe('the first\n');
   });
 });
