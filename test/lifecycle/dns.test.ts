@@ -316,7 +316,7 @@ describe('DNSimple', () => {
     expect(standIn.records().filter((one) => one.name === 'b.example.com').length).toBe(1);
   });
 
-  it('a lost answer makes nothing twice: the next run looks first', async () => {
+  it('a lost answer makes nothing twice: what arrived is looked for first', async () => {
     const stage = await open(['example.com']);
     const provider = await dnsimple({ token: 'good-token', url: stage.url });
     const full: Stage = {
@@ -328,7 +328,7 @@ describe('DNSimple', () => {
     };
     const { apply } = await world(full);
     stage.fail = (request) => (request.startsWith('POST') ? 'drop-after' : undefined);
-    await expect(apply(describedBy(full).slice(0, 1))).rejects.toMatchObject({ code: 'OutcomeUnknown' });
+    await apply(describedBy(full).slice(0, 1));
     stage.fail = undefined;
     await apply(describedBy(full).slice(0, 1));
     expect(full.changes()).toBe(1);
