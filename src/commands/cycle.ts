@@ -4,6 +4,7 @@ import type { Lease } from '../engine/lease.ts';
 import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
 import { walk } from '../steps/index.ts';
 import { collectAnswers } from './answers.ts';
+import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
 import { needHosts, readHosts, writeHosts } from './hostsFile.ts';
 import type { Context } from './index.ts';
 import { openLease } from './lease.ts';
@@ -59,7 +60,7 @@ export async function run(context: Context): Promise<number> {
         ui.notify({ type: 'progress', key: `cycle-${key}`, status, text });
       progress('started', `replacing ${key} (${index + 1} of ${todo.length})`);
       try {
-        await replaceHost(
+        const outputs = await replaceHost(
           {
             session,
             journal,
@@ -79,6 +80,10 @@ export async function run(context: Context): Promise<number> {
             tell: (text) => progress('going', `replacing ${key}: ${text}`),
           },
           key,
+        );
+        await writeEndpoints(
+          session.dir,
+          endpointsOf(outputs, place.state.practice, (address, port) => session.practice?.reach(address, port)),
         );
       } catch (error) {
         progress('failed', `replacing ${key}`);

@@ -30,7 +30,7 @@ export function faultCommand(common: CommandSpec['options']): CommandSpec {
     examples: [
       "cloudspace practice fault add 'CreateNatGateway:state=failed'",
       "cloudspace practice fault add 'mutation#3:drop,after'",
-      "cloudspace practice fault add 'host:runner-1:network=down'",
+      "cloudspace practice fault add 'host:controller:network=down'",
       'cloudspace practice fault clear',
     ],
     load: run('list'),

@@ -91,7 +91,8 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     if (practice) closers.push(() => practice.close());
     const endpointUrl =
       practice?.endpoint ??
-      (await login.resolveEndpoint({ endpointUrl: options.endpointUrl ?? text(saved.endpointUrl), profile }))?.value;
+      (await login.resolveEndpoint({ endpointUrl: options.endpointUrl, profile }))?.value ??
+      text(saved.endpointUrl);
     const vault = await openOwnVault(context, place.dir);
     closers.push(() => vault.close());
     const configured = practice ? undefined : configuredKey(context);

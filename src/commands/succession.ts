@@ -6,7 +6,7 @@ import { writeSshFiles } from '../ansible/sshConfig.ts';
 import type { Host } from '../ansible/types.ts';
 import type { InstanceOutput } from '../aws/resources/instance.ts';
 import type { Journal } from '../engine/journal.ts';
-import { type Action, CloudspaceError, type Play } from '../engine/types.ts';
+import { type Action, CloudspaceError, type Output, type Play } from '../engine/types.ts';
 import { childEnvironment } from '../system/environment.ts';
 import { readHosts, sshOptions } from './hostsFile.ts';
 import { domainsInUse, moveApplications, nodeAt, removeNode } from './moveApplications.ts';
@@ -29,9 +29,9 @@ export interface Tools {
 
 /**
  * Replaces one host by a new instance, the new one in service before the old one goes. Every part looks first: called again after an interruption it
- * goes on with what is there.
+ * goes on with what is there. Gives what is there now.
  */
-export async function replaceHost(tools: Tools, key: string): Promise<void> {
+export async function replaceHost(tools: Tools, key: string): Promise<ReadonlyMap<string, Output>> {
   const { session, journal, signal, tell } = tools;
   tell('making its successor');
   const old = await retire(session, journal, key);
@@ -47,6 +47,7 @@ export async function replaceHost(tools: Tools, key: string): Promise<void> {
   else await replaceRunner(succession);
   tell('ending the old one');
   await terminate(session, journal, old, signal);
+  return walk.run.outputs;
 }
 
 interface Succession extends Tools {
