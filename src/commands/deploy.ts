@@ -8,7 +8,7 @@ import { domainOfApplications } from './domains.ts';
 import { type Endpoints, readEndpoints, urlOf } from './endpointsFile.ts';
 import type { Context } from './index.ts';
 import { locateExisting, type Place } from './places.ts';
-import { openRemote, quote, type Remote, remoteError } from './remote.ts';
+import { lastLines, openRemote, quote, type Remote, remoteError } from './remote.ts';
 import { rollOut } from './rollout.ts';
 import {
   CONTROLLER,
@@ -24,6 +24,8 @@ import {
 const DEFAULT_REPLICAS = 2;
 /** Seconds from the last container's start until the application answers from outside. */
 const ANSWER_SECONDS = 60;
+/** Seconds for moving containers to other runners. */
+const SPREAD_SECONDS = 150;
 
 /** Makes (or finds) an application's database and gives its address with user and password. */
 export type ProvideDatabase = (app: string, notify: (event: Event) => void) => Promise<{ readonly uri: string }>;
@@ -136,9 +138,26 @@ export async function deploy(deployment: Deployment): Promise<Deployed> {
     environment,
   });
   await rollOut({ swarm, spec, notify, signal }, before);
+  await spread(remote, app, notify);
   await routed(deployment, remote, swarm, version);
   const urls = await answering(deployment, remote, endpoints, http);
   return { app, version, domains, replicas, urls };
+}
+
+/**
+ * An update may leave all containers on one runner: Swarm counts the old ones when it looks for a place for the new. What spreads applications over new runners
+ * spreads these; it does nothing where they are spread. A team's own deployment repository may not have it.
+ */
+async function spread(remote: Remote, app: string, notify: (event: Event) => void): Promise<void> {
+  const program = '/usr/local/lib/cloudspace/cloudspace_balance.py';
+  const result = await remote.run(CONTROLLER, `test ! -e ${program} || sudo python3 -B ${program}`, {
+    timeout: SPREAD_SECONDS,
+  });
+  if (result.exitCode !== 0)
+    notify({
+      type: 'warning',
+      text: `${app} runs, and it could not be seen to that its containers are on different runners: ${lastLines(result.stderr, 1)}`,
+    });
 }
 
 /** Throws a usage error when one of the domains belongs to another application, or the name to a service that is no application. */

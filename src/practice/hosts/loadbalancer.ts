@@ -15,6 +15,17 @@ const STATE_FILE = '/run/haproxy/state';
 /** Shell command that prints HAProxy's statistics as CSV. */
 export const SHOW_STAT = `echo 'show stat -1 4 -1' | nc -N -U ${SOCKET}`;
 
+/**
+ * awk program over the proxy's knowledge (management guide, "show servers state") and the new configuration: prints each server that is new as one that is
+ * down. A new target gets nothing before its health check has passed, as on AWS; HAProxy would believe in it until a check has failed.
+ */
+const NEW_SERVERS = [
+  'FNR == NR { if (NR > 2) known[$2 "/" $4] = 1; next }',
+  '/^backend / { backend = $2 }',
+  '/^  server / && !((backend "/" $2) in known) {',
+  'split($3, at, ":"); print 0, backend, 0, $2, at[1], 0, 0, 1, 1, 0, 1, 0, 0, 6, 0, 0, 0, "-", at[2], "-", 0, 0, "-", "-", 0 }',
+].join(' ');
+
 /** Container of a network load balancer: HAProxy in TCP mode, reloaded without dropping connections. */
 export function loadBalancerMachine(balancer: DesiredLoadBalancer, gateway: string): Machine {
   const ports = [...new Set([...USUAL_PORTS, ...balancer.listeners.map((listener) => listener.port)])];
@@ -44,17 +55,14 @@ export function loadBalancerMachine(balancer: DesiredLoadBalancer, gateway: stri
       // The new process starts with the old one's knowledge of the targets and takes over its listening sockets.
       `if ! cmp -s ${CONF_FILE} ${RUNNING_CONF}; then`,
       `  haproxy -c -q -f ${CONF_FILE} >&2`,
-      `  echo 'show servers state' | nc -N -U ${SOCKET} > ${STATE_FILE}`,
+      `  echo 'show servers state' | nc -N -U ${SOCKET} | grep . > ${STATE_FILE}`,
+      `  new=$(awk '${NEW_SERVERS}' ${STATE_FILE} ${CONF_FILE})`,
+      `  [ -z "$new" ] || echo "$new" >> ${STATE_FILE}`,
       `  pid() { echo 'show info' | nc -N -U ${SOCKET} 2>/dev/null | sed -n 's/^Pid: //p'; }`,
       '  before=$(pid)',
       `  cp ${CONF_FILE} ${RUNNING_CONF}`,
       '  kill -USR2 1',
       '  until now=$(pid) && [ -n "$now" ] && [ "$now" != "$before" ]; do wait_a_little; done',
-      // A new target gets nothing before its health check has passed, as on AWS; HAProxy would believe in it until it has failed.
-      `  awk '/^backend /{b=$2} /^  server /{print b"/"$2}' ${CONF_FILE} | while read -r server; do`,
-      `    awk -v server="$server" 'NR > 2 && $2"/"$4 == server {found=1} END {exit !found}' ${STATE_FILE} && continue`,
-      `    echo "set server $server health down" | nc -N -U ${SOCKET} >/dev/null`,
-      '  done',
       'fi',
     ],
   };
