@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AuthorizeSecurityGroupIngressCommand,
@@ -17,41 +16,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Aws } from '../../src/aws/clients.ts';
 import { newestDebian } from '../../src/aws/lookups.ts';
 import { clients } from '../support/aws.ts';
-import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
+import { cleanEnv, cli, folder, type Server, serve } from '../support/cli.ts';
+import { laptop, named } from '../support/laptop.ts';
 
 /** A teardown that something is in the way of: things of others in our network, protection that a person switched on. */
 let server: Server;
 let aws: Aws;
 const dir = folder();
-const key = join(dir, 'key.pub');
 const base = (name: string) => ['--name', name, '--state-dir', join(dir, 'state')];
-const on = (words: readonly string[]) => cli(words, { env: cleanEnv(server.env) });
-const up = async (name: string, until: string) => {
-  const words = [
-    '--yes',
-    '--until',
-    until,
-    '--ssh-public-key',
-    key,
-    '--provision',
-    'skip',
-    '--ssh-from',
-    '198.51.100.7',
-  ];
-  const { code, stderr } = await on(['start', ...words, ...base(name)]);
-  expect(code, stderr).toBe(0);
-};
+const { on, up } = laptop(dir, () => server);
 const events = (stdout: string) =>
   stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-const named = (name: string) => [{ Name: 'tag:cloudspace:name', Values: [name] }];
 const vpcOf = async (name: string) =>
   (await aws.ec2.send(new DescribeVpcsCommand({ Filters: named(name) }))).Vpcs?.[0]?.VpcId;
 
 beforeAll(async () => {
-  writeFileSync(key, `${PUBLIC_KEY}\n`);
   server = await serve(join(dir, 'server'), ['--quota', 'vpc=20', '--quota', 'eip=50', '--quota', 'vcpu=100']);
   aws = clients(server);
 });

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CreateTagsCommand,
@@ -14,31 +14,23 @@ import { checkUnchanged } from '../../src/commands/lease.ts';
 import { tagsFor } from '../../src/engine/tags.ts';
 import { type Output, resource } from '../../src/engine/types.ts';
 import { clients } from '../support/aws.ts';
-import { cleanEnv, cli, folder, PUBLIC_KEY, type Result, type Server, serve } from '../support/cli.ts';
+import { folder, type Result, type Server, serve } from '../support/cli.ts';
+import { laptop, named } from '../support/laptop.ts';
 
 /** Two people, one Cloudspace: real processes with different state folders against one practice server. */
 let server: Server;
 let aws: Aws;
 const dir = folder();
-const key = join(dir, 'key.pub');
-const words = (name: string, laptop: string, until = 'vpc') => [
-  '--yes',
+const { on, walk } = laptop(dir, () => server);
+const words = (name: string, from: string, until = 'vpc') => [
+  ...walk,
   '--name',
   name,
   '--state-dir',
-  join(dir, laptop),
+  join(dir, from),
   '--until',
   until,
-  '--ssh-public-key',
-  key,
-  '--provision',
-  'skip',
-  '--ssh-from',
-  '198.51.100.7/32',
 ];
-const on = (args: readonly string[], started?: Parameters<typeof cli>[1]) =>
-  cli(args, { env: cleanEnv(server.env), ...started });
-const named = (name: string) => [{ Name: 'tag:cloudspace:name', Values: [name] }];
 const leases = async () =>
   ((await aws.ec2.send(new DescribeKeyPairsCommand({}))).KeyPairs ?? []).filter(({ KeyName = '' }) =>
     KeyName.startsWith('cloudspace-lease/'),
@@ -55,7 +47,6 @@ const destroyed = async (name: string, laptop: string) => {
 };
 
 beforeAll(async () => {
-  writeFileSync(key, `${PUBLIC_KEY}\n`);
   server = await serve(join(dir, 'server'), ['--quota', 'vpc=50', '--quota', 'eip=50', '--quota', 'nat=50']);
   aws = clients(server);
 });

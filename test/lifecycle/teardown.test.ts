@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   DeleteVolumeCommand,
@@ -17,37 +17,20 @@ import { newestDebian } from '../../src/aws/lookups.ts';
 import { vpc } from '../../src/aws/resources/vpc.ts';
 import { tagsFor } from '../../src/engine/tags.ts';
 import { clients } from '../support/aws.ts';
-import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
+import { cleanEnv, cli, folder, type Server, serve } from '../support/cli.ts';
+import { laptop, named } from '../support/laptop.ts';
 
 /** Teardowns that nothing is in the way of, from every kind of beginning: the end is nothing, and says so. */
 let server: Server;
 let aws: Aws;
 const dir = folder();
-const key = join(dir, 'key.pub');
 const base = (name: string, state = 'state') => ['--name', name, '--state-dir', join(dir, state)];
-const on = (words: readonly string[]) => cli(words, { env: cleanEnv(server.env) });
-const up = async (name: string, until: string) => {
-  const words = [
-    '--yes',
-    '--until',
-    until,
-    '--ssh-public-key',
-    key,
-    '--provision',
-    'skip',
-    '--ssh-from',
-    '198.51.100.7',
-  ];
-  const { code, stderr } = await on(['start', ...words, ...base(name)]);
-  expect(code, stderr).toBe(0);
-};
+const { on, up, walk } = laptop(dir, () => server);
 const summary = (stdout: string) => JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
-const named = (name: string) => [{ Name: 'tag:cloudspace:name', Values: [name] }];
 const vpcs = async (name: string) =>
   (await aws.ec2.send(new DescribeVpcsCommand({ Filters: named(name) }))).Vpcs?.length ?? 0;
 
 beforeAll(async () => {
-  writeFileSync(key, `${PUBLIC_KEY}\n`);
   server = await serve(join(dir, 'server'), ['--quota', 'vpc=30', '--quota', 'eip=50', '--quota', 'vcpu=100']);
   aws = clients(server);
 });
@@ -167,17 +150,14 @@ describe('where a teardown may begin', () => {
   it('with a request of a killed run that arrived: it is looked for, and taken down', async () => {
     const name = 'down-06';
     const before = server.mutations().length;
-    const killed = await cli(
-      ['start', '--yes', '--ssh-public-key', key, '--provision', 'skip', '--ssh-from', '198.51.100.7', ...base(name)],
-      {
-        env: cleanEnv(server.env),
-        started: (child) => {
-          server.onRequest = () => {
-            if (server.mutations().length - before >= 8) child.kill('SIGKILL');
-          };
-        },
+    const killed = await cli(['start', ...walk, ...base(name)], {
+      env: cleanEnv(server.env),
+      started: (child) => {
+        server.onRequest = () => {
+          if (server.mutations().length - before >= 8) child.kill('SIGKILL');
+        };
       },
-    );
+    });
     server.onRequest = undefined;
     expect(killed.code).toBe(null);
     const down = await on(['destroy', '--yes', ...base(name)]);
