@@ -15,7 +15,10 @@ beforeAll(async () => {
 });
 
 const play = async (cells: readonly Cell[], row: string, column: string, point: string): Promise<string> => {
-  const cell = cells.find((one) => one.row === row && one.column === column && one.point === point);
+  // At which mutations the middle is depends on how many there are, and that on the timing.
+  const cell = cells.find(
+    (one) => one.row === row && one.column === column && (one.point === point || one.point.startsWith(`${point} at `)),
+  );
   if (!cell) throw new Error(`there is no cell ${row} / ${column} / ${point}`);
   const { problem, at, how } = await cell.run(reference);
   return problem && `${at} ${how ?? ''}\n${problem}`;
@@ -40,7 +43,7 @@ describe('the state file', () => {
     ['state, start', 'deleted', 'backup too'],
     ['state, start', 'cut off', '5/10'],
     ['state, destroy', 'cut, no backup', '0/10'],
-    ['killed, state, start', 'deleted', 'backup too at 28'],
+    ['killed, state, start', 'deleted', 'backup too'],
   ])('%s, %s, %s', async (row, column, point) => {
     expect(await play(stateCells(reference), row, column, point)).toBe('');
   });
