@@ -69,6 +69,7 @@ async function execute(spec: CommandSpec, flags: Options, args: readonly string[
   const ui = await discreet(
     chooseUi({
       json: flags.json === true,
+      document: spec.document === true || flags.dryRun === true,
       yes: flags.yes === true,
       stdin: process.stdin,
       stdout: process.stdout,

@@ -115,6 +115,8 @@ export interface CommandSpec {
   readonly details?: string;
   readonly arguments?: string;
   readonly default?: true;
+  /** with --json it prints one document, not events */
+  readonly document?: true;
   /** false: it does not read cloudspace.yaml before it runs, and works while that is wrong */
   readonly config?: false;
   readonly children?: readonly CommandSpec[];
@@ -279,6 +281,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'plan',
+    document: true,
     summary: 'the whole dry run: what would be created, kept, changed; cost and time',
     options: [
       isPractice,
@@ -295,6 +298,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'status',
+    document: true,
     summary: 'where you are, what is there, what it costs; asks no cloud without --refresh',
     options: [
       { flags: '--refresh', text: 'look in the account: what was changed or removed by hand' },
@@ -397,6 +401,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'apps',
+    document: true,
     summary: 'the applications that run, with their domains, versions and containers',
     options: common,
     examples: ['cloudspace apps', 'cloudspace apps --json'],
@@ -544,6 +549,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'notes',
+    document: true,
     arguments: '[chapter]',
     summary: "the guide's homework: questions, your answers, and the facts of the run, as Markdown",
     options: common,

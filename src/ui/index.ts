@@ -13,6 +13,8 @@ type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly colum
 
 export interface UiOptions {
   readonly json: boolean;
+  /** with `json`: the command prints one document, not events */
+  readonly document?: boolean;
   readonly yes: boolean;
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: Output;
@@ -23,9 +25,9 @@ export interface UiOptions {
 }
 
 /** NDJSON when asked for; a terminal's UI when both ends are one; else plain lines. TERM=dumb is a terminal that can be asked, line by line. */
-export function chooseUi({ json, yes, stdin, stdout, stderr, env, signal }: UiOptions): Ui {
+export function chooseUi({ json, document = false, yes, stdin, stdout, stderr, env, signal }: UiOptions): Ui {
   const unicode = wantsUnicode(env);
-  if (json) return jsonUi({ stdout, stderr, yes, unicode });
+  if (json) return jsonUi({ stdout, stderr, yes, unicode, document });
   const color = wantsColor(stdout, env);
   const interrupt = signal === undefined ? {} : { signal };
   const terminal = stdin.isTTY === true && stdout.isTTY === true;

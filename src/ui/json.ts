@@ -7,6 +7,8 @@ export interface JsonOptions {
   readonly stderr: NodeJS.WritableStream & { readonly columns?: number };
   readonly yes: boolean;
   readonly unicode?: boolean;
+  /** the command prints one document: of the events only errors go to stdout */
+  readonly document?: boolean;
   /** for tests */
   readonly now?: () => Date;
 }
@@ -15,9 +17,12 @@ export interface JsonOptions {
  * NDJSON: one event a line on stdout, each with `at` (ISO time, UTC) first, and nothing else; the same told to people on stderr.
  * A default that was taken under `--yes` is an `info` event.
  */
-export function jsonUi({ stdout, stderr, yes, unicode = true, now = () => new Date() }: JsonOptions): Ui {
+export function jsonUi(options: JsonOptions): Ui {
+  const { stdout, stderr, yes, unicode = true, document = false, now = () => new Date() } = options;
   const people = plainUi({ output: stderr, yes, unicode });
-  const emit = (event: Event) => stdout.write(`${JSON.stringify({ at: now().toISOString(), ...event })}\n`);
+  const emit = (event: Event) => {
+    if (!document || event.type === 'error') stdout.write(`${JSON.stringify({ at: now().toISOString(), ...event })}\n`);
+  };
   return {
     notify(event) {
       emit(event);

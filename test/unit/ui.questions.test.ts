@@ -47,6 +47,17 @@ async function bench(question: Question, more: Partial<TerminalOptions> = {}, be
   return { ui, screen };
 }
 
+it('of a command that prints one document only errors reach stdout; people read all of it on stderr', () => {
+  const [stdout, stderr] = [sink(), sink()];
+  const ui = jsonUi({ stdout: stdout.stream, stderr: stderr.stream, yes: true, document: true });
+  ui.notify({ type: 'info', text: 'Renewed.' });
+  expect(stdout.text()).toBe('');
+  ui.notify({ type: 'error', code: 'Bad', message: 'it is bad' });
+  expect(JSON.parse(stdout.text())).toMatchObject({ type: 'error', code: 'Bad' });
+  expect(stderr.text()).toContain('Renewed.');
+  ui.close();
+});
+
 describe('at a terminal', () => {
   it('Enter takes the default', async () => {
     const one = await bench(sure);
