@@ -71,8 +71,10 @@ export async function openLease(
   const own: Lease = {
     hold: () => lease.hold(),
     async release() {
-      await lease.release();
-      rmSync(marker(dir), { force: true });
+      const released = await lease.release();
+      // Else the next run here finds it, and gives the lease back.
+      if (released) rmSync(marker(dir), { force: true });
+      return released;
     },
   };
   if (crashed) await own.hold();

@@ -33,8 +33,8 @@ export interface LeaseStore {
 export interface Lease {
   /** Takes it if it is not held yet, and makes sure that it still is: before everything that changes something. Costs nothing most times. */
   hold(): Promise<void>;
-  /** Gives it back; never throws. What could not be given back is stale some minutes later. */
-  release(): Promise<void>;
+  /** Gives it back, and says whether nothing of it is left; never throws. What could not be given back is stale some minutes later. */
+  release(): Promise<boolean>;
 }
 
 export interface LeaseOptions {
@@ -139,6 +139,24 @@ export function createLease(options: LeaseOptions): Lease {
     });
   }
 
+  async function giveBack(mine: string): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await store.drop(mine);
+        return true;
+      } catch (error) {
+        if (attempt === DROPS.tries) {
+          notify({
+            type: 'warning',
+            text: `The lease on ${options.name} could not be given back: ${(error as Error).message}. The next run does; nothing else is left of it.`,
+          });
+          return false;
+        }
+        await sleep(DROPS.pause * 1000 * options.pace);
+      }
+    }
+  }
+
   return {
     async hold() {
       if (without) return;
@@ -158,11 +176,15 @@ export function createLease(options: LeaseOptions): Lease {
       clearInterval(timer);
       await taking?.catch(() => {});
       clearInterval(timer);
-      if (id !== undefined && !lost) await store.drop(id).catch(() => {});
+      const mine = lost ? undefined : id;
       id = undefined;
+      return mine === undefined || (await giveBack(mine));
     },
   };
 }
+
+/** Times that giving back is tried, and seconds between them. */
+const DROPS = { tries: 4, pause: 2 };
 
 function ago(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -177,3 +177,29 @@ describe('a lease', () => {
     expect(store.calls).toEqual(['claim']);
   });
 });
+
+describe('giving back', () => {
+  it('is tried again after an accident, and says so when it does not work', async () => {
+    const store = toyStore();
+    const { drop } = store;
+    let accidents = 2;
+    store.drop = async (id) => {
+      if (accidents-- > 0) throw new Error('DependencyViolation');
+      await drop(id);
+    };
+    const first = open(store, claim('ada'));
+    await first.hold();
+    expect(await first.release()).toBe(true);
+    expect(store.held).toBeUndefined();
+    expect(first.events).toEqual([]);
+
+    accidents = 100;
+    const second = open(store, claim('bob'));
+    await second.hold();
+    expect(await second.release()).toBe(false);
+    expect(second.events.at(-1)).toMatchObject({
+      type: 'warning',
+      text: expect.stringContaining('could not be given back'),
+    });
+  });
+});
