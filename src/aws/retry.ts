@@ -47,7 +47,8 @@ export function markUnknownOutcome(error: unknown, command: string, input: unkno
 
 /**
  * AWS's standard retries (full jitter, a budget of retry tokens) with three differences:
- * - before anything has ever answered, a failed connection is reported at once: the endpoint is wrong or down;
+ * - before anything has ever answered, a failed connection is reported at once: the endpoint is wrong or down (one that was closed
+ *   is tried twice more: something is there);
  * - a command whose outcome is unknown is never repeated blindly: the caller looks first;
  * - a command that makes something and is told that what it refers to does not exist is repeated: ids are known
  *   some seconds before every part of EC2 knows them.
@@ -79,7 +80,7 @@ export function retries(options: {
       if (
         error?.outcomeUnknown ||
         /^Insufficient/.test(codeOf(error)) ||
-        (networkCode(error) !== undefined && !options.contact.answered)
+        (!options.contact.answered && isHopeless(networkCode(error), token.getRetryCount()))
       ) {
         throw error;
       }
@@ -87,4 +88,9 @@ export function retries(options: {
       return standard.refreshRetryTokenForRetry(token, notKnownYet ? { ...info, errorType: 'TRANSIENT' } : info);
     },
   };
+}
+
+/** A connection that cannot be had, as opposed to one that was closed by accident. */
+function isHopeless(network: string | undefined, retries: number): boolean {
+  return network !== undefined && (network !== 'ECONNRESET' || retries >= 2);
 }

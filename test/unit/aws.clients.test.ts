@@ -136,6 +136,15 @@ describe('connect', () => {
     expect(requests.map(({ retries }) => retries)).toEqual([0, 1]);
   });
 
+  it('tries a closed connection twice more when nothing has answered yet', async () => {
+    answer = (response, count) => (count < 3 ? response.destroy() : ok(response));
+    await open().ec2.send(new DescribeVpcsCommand({}));
+    expect(actions).toHaveLength(3);
+    answer = (response) => response.destroy();
+    await expect(open().ec2.send(new DescribeVpcsCommand({}))).rejects.toMatchObject({ code: 'Unreachable' });
+    expect(actions).toHaveLength(6);
+  });
+
   it('never repeats a create whose answer was lost', async () => {
     const aws = open();
     await aws.ec2.send(new DescribeVpcsCommand({}));
