@@ -9,9 +9,9 @@ import { needHosts, readHosts, writeHosts } from './hostsFile.ts';
 import type { Context } from './index.ts';
 import { openLease } from './lease.ts';
 import { locateExisting } from './places.ts';
-import { instancesByKey } from './retire.ts';
+import { instancesByKey, unfinished } from './retire.ts';
 import { deploymentDir, openSession } from './session.ts';
-import { replaceHost, unfinished } from './succession.ts';
+import { replaceHost } from './succession.ts';
 import { prepareSystems, withSystems } from './systems.ts';
 import { openWalkRun } from './walkRun.ts';
 
@@ -41,11 +41,11 @@ export async function run(context: Context): Promise<number> {
     const list = walk(answers.config);
     const deployment = await deploymentDir(options, answers.saved.deployment);
     const systems = await prepareSystems(context, session, deployment !== referenceDeployment(), answers.config);
-    const begun = await unfinished(session);
+    const there = await instancesByKey(session);
+    const begun = unfinished(there);
     const order = cycleOrder((await readHosts(session.dir)).map(({ name }) => name));
     const chosen = choose(order, context.args[0] ?? 'all', begun);
     const since = journal.state.cycle ?? new Date().toISOString();
-    const there = await instancesByKey(session);
     const todo = chosen.filter((key) => begun.includes(key) || !((there.get(key)?.launchedAt ?? '') > since));
     if (todo.length === 0) ui.notify({ type: 'info', text: 'All of these are new already.' });
     else await confirm(context, todo, begun);

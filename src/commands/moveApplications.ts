@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudspaceError } from '../engine/types.ts';
-import { LABEL, type Node, type Service, type Swarm, type Task } from './swarm.ts';
+import { domainsOf, type Node, type Service, type Swarm, type Task } from './swarm.ts';
 
 /** Seconds without a change after which an application counts as stuck. */
 const STUCK_SECONDS = 180;
@@ -103,9 +103,5 @@ export async function removeNode(swarm: Swarm, id: string): Promise<void> {
 
 /** All domains that applications have. */
 export async function domainsInUse(swarm: Swarm): Promise<string[]> {
-  const services = await swarm.services();
-  return services
-    .flatMap(({ Spec }) => (Spec.Labels[LABEL.domain] ?? '').split(','))
-    .filter((domain) => domain !== '')
-    .sort();
+  return (await swarm.services()).flatMap(domainsOf);
 }

@@ -25,6 +25,11 @@ export async function instancesByKey(session: Session): Promise<Map<string, Inst
   );
 }
 
+/** Hosts that a cycle was interrupted at: an old one is still there under its retired key. */
+export function unfinished(there: ReadonlyMap<string, InstanceOutput>): string[] {
+  return [...there.keys()].flatMap((key) => (key.startsWith(PREFIX) ? [key.slice(PREFIX.length)] : []));
+}
+
 /** Takes the key from the instance that has it. Called again after an interruption it finds the retired one. */
 export async function retire(session: Session, journal: Journal, key: string): Promise<InstanceOutput> {
   const there = await instancesByKey(session);

@@ -12,7 +12,7 @@ import { readHosts, sshOptions } from './hostsFile.ts';
 import { domainsInUse, moveApplications, nodeAt, removeNode } from './moveApplications.ts';
 import type { ProvisionMore } from './provision.ts';
 import { quote, type Remote, remoteOver } from './remote.ts';
-import { instancesByKey, retire, retiringName, terminate } from './retire.ts';
+import { retire, retiringName, terminate } from './retire.ts';
 import type { Session } from './session.ts';
 import { swarmOf } from './swarm.ts';
 import { deregister, untilHealthy } from './targets.ts';
@@ -220,11 +220,4 @@ async function routesThere({ signal }: Succession, remote: Remote): Promise<void
       });
     await sleep(1000, undefined, { signal });
   }
-}
-
-/** Hosts that a cycle was interrupted at: an old one is still there under its retired key. */
-export async function unfinished(session: Session): Promise<string[]> {
-  return [...(await instancesByKey(session)).keys()].flatMap((key) =>
-    key.startsWith(retiringName('')) ? [key.slice(retiringName('').length)] : [],
-  );
 }

@@ -152,7 +152,7 @@ export function createLease(options: LeaseOptions): Lease {
           });
           return false;
         }
-        await sleep(DROPS.pause * 1000 * options.pace);
+        await sleep(scaled(DROPS.pause));
       }
     }
   }
