@@ -123,7 +123,7 @@ describe('chapter 1, done by hand', () => {
     // Things of others, which must not be taken for ours.
     await aws.ec2.send(new CreateVpcCommand({ CidrBlock: '10.8.0.0/16' }));
     await aws.ec2.send(new AllocateAddressCommand({ Domain: 'vpc' }));
-    const before = server.mutations().length;
+    const before = (await server.mutationsByNow()).length;
     somebody = person(aws);
     let mine = 0;
     let step = '';
@@ -135,14 +135,14 @@ describe('chapter 1, done by hand', () => {
       if (needs?.type !== 'byhand') throw new Error('nothing was said of what is needed');
       if (needs.step !== step) {
         step = needs.step;
-        const count = server.mutations().length;
+        const count = (await server.mutationsByNow()).length;
         await somebody.make(step);
-        mine += server.mutations().length - count;
+        mine += (await server.mutationsByNow()).length - count;
       }
       return 'look';
     });
     expect(walked.outcome).toBe('done');
-    const made = server.mutations().slice(before);
+    const made = (await server.mutationsByNow()).slice(before);
     expect(made.filter((one) => one !== 'CreateTags')).toHaveLength(mine);
     // VPC, four subnets, gateway, address, NAT gateway, two tables; connections carry no tags.
     expect(made.filter((one) => one === 'CreateTags')).toHaveLength(10);
@@ -181,17 +181,17 @@ describe('chapter 1, done by hand', () => {
   });
 
   it('is there for the next run, which changes nothing of it, and stays when everything is destroyed', async () => {
-    const before = server.mutations().length;
+    const before = (await server.mutationsByNow()).length;
     const again = await walkByAnswers(aws, folder(), () => undefined);
     expect(again.outcome).toBe('done');
     expect(again.run.drift).toEqual([]);
-    expect(server.mutations().length).toBe(before);
+    expect((await server.mutationsByNow()).length).toBe(before);
 
     const words = ['--name', NAME, '--state-dir', folder()];
     const { code, stdout, stderr } = await cli(['destroy', '--yes', ...words], { env: cleanEnv(server.env) });
     expect(code, stderr + stdout).toBe(0);
     // (The lease that a teardown takes is a key pair.)
-    const gone = server.mutations().slice(before);
+    const gone = (await server.mutationsByNow()).slice(before);
     expect(new Set(gone.filter((one) => !one.endsWith('KeyPair')))).toEqual(new Set(['DeleteTags']));
     const { Vpcs } = await aws.ec2.send(new DescribeVpcsCommand({ VpcIds: [somebody.id('vpc')] }));
     expect(Vpcs?.[0]?.Tags).toEqual([{ Key: 'Name', Value: 'my network' }]);
@@ -261,11 +261,11 @@ describe('unattended', () => {
       const none = await start('--by-hand', 'vpc/network');
       expect(none.code).toBe(1);
       expect(none.stderr + none.stdout).toMatch(/"vpc" was to be made by hand, and nothing that fits is there/);
-      expect(own.mutations()).not.toContain('CreateVpc');
+      expect(await own.mutationsByNow()).not.toContain('CreateVpc');
       const { Vpc } = await mine.ec2.send(new CreateVpcCommand({ CidrBlock: '10.7.0.0/16' }));
       const { code, stdout, stderr } = await start('--by-hand', 'vpc/network');
       expect(code, stderr + stdout).toBe(0);
-      expect(own.mutations().filter((one) => one === 'CreateVpc')).toHaveLength(1);
+      expect((await own.mutationsByNow()).filter((one) => one === 'CreateVpc')).toHaveLength(1);
       const status = await cli(['status', ...words.slice(0, 4)], { env: cleanEnv(own.env) });
       expect(status.stdout).toMatch(new RegExp(`vpc +adopted +${Vpc?.VpcId}`));
     } finally {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** CLOUDSPACE_TEST_CLI names another build. */
@@ -33,6 +34,8 @@ export interface Server {
   /** called for each request as it is logged */
   onRequest: ((count: number) => void) | undefined;
   mutations(): string[];
+  /** the same, once the log has everything that was answered before: it comes by a pipe and may lag behind answers to this process */
+  mutationsByNow(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -83,6 +86,7 @@ export async function serve(
     { env: cleanEnv(), stdio: ['ignore', 'pipe', errors] },
   );
   const requests: Server['requests'] = [];
+  let marks = 0;
   let watcher: Server['onRequest'];
   const serving = await new Promise<{ endpoint: string; accessKeyId: string; secretAccessKey: string; region: string }>(
     (resolve, reject) => {
@@ -96,6 +100,10 @@ export async function serve(
       });
     },
   );
+  const mutations = (): string[] =>
+    requests
+      .filter((request) => request.mutating && request.operation !== 'AssumeRole')
+      .map((request) => request.operation);
   return {
     endpoint: serving.endpoint,
     env: {
@@ -111,10 +119,15 @@ export async function serve(
     set onRequest(value) {
       watcher = value;
     },
-    mutations: () =>
-      requests
-        .filter((request) => request.mutating && request.operation !== 'AssumeRole')
-        .map((request) => request.operation),
+    mutations,
+    async mutationsByNow() {
+      // A request is logged before it is answered, this one too, though it is refused: what came before it is before it in the log.
+      marks += 1;
+      const mark = `Mark${marks}`;
+      await fetch(`${serving.endpoint}/?Action=${mark}`);
+      while (!requests.some(({ operation }) => operation === mark)) await sleep(5);
+      return mutations();
+    },
     close: () =>
       new Promise((resolve) => {
         child.removeAllListeners('exit');
