@@ -52,7 +52,7 @@ export async function askHomework(of: { ui: Ui; dir: string; name: string }, cha
   if (mine.questions.every((question) => answerOf(there, question) !== '')) return;
   ui.notify({
     type: 'info',
-    text: `**Homework.** Read critically what stands now, and write down what you would improve.\n\n${mine.questions.map((question) => `- ${question}`).join('\n')}`,
+    text: `## Homework\n\nRead critically what stands now, and write down what you would improve.\n\n${mine.questions.map((question) => `- ${question}`).join('\n')}`,
   });
   const how = await ui.ask({
     kind: 'select',

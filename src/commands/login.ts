@@ -10,7 +10,7 @@ import type { Session, SessionOptions } from './session.ts';
 export function roleChooser({ ui }: Context): NonNullable<SessionOptions['chooseRole']> {
   return async (identity, suggested) => {
     ui.notify({ type: 'info', text: await section('Who you are') });
-    ui.notify({ type: 'info', text: `You are \`${identity.arn}\`, in account **${identity.account}**.` });
+    ui.notify({ type: 'info', text: `\nYou are \`${identity.arn}\`, in account **${identity.account}**.` });
     ui.notify({ type: 'info', text: await section('The account you work in') });
     const { roleArn } = await import('../aws/credentials.ts');
     const choice = await ui.ask({
@@ -91,14 +91,19 @@ export async function offerProfile(context: Context, session: Session): Promise<
   });
 }
 
-/** The prelude's last two sections, for who reads along. */
+/** What the prelude is about, for who reads along: the introduction of its guide file. */
+export async function introduce({ ui }: Context): Promise<void> {
+  ui.notify({ type: 'info', text: await guideSection(login.guide, login.title) });
+}
+
+/** A section of the prelude, for who reads along. */
 export async function explain({ ui }: Context, heading: 'Region and name' | 'Your SSH key'): Promise<void> {
   ui.notify({ type: 'info', text: await section(heading) });
 }
 
-/** A section of the prelude without its background ("More"): the prelude has no step that could show details. */
+/** A section of the prelude under its heading, without its background ("More"): the prelude has no step that could show details. */
 async function section(heading: string): Promise<string> {
-  return (await guideSection(login.guide, heading)).split(/\n#+ /)[0] ?? '';
+  return `## ${heading}\n\n${(await guideSection(login.guide, heading)).split(/\n#+ /)[0] ?? ''}`;
 }
 
 /** What was settled, in one paragraph: what everything else is a function of. */

@@ -69,13 +69,25 @@ export async function locateExisting(context: Context): Promise<Place & { state:
   return { name, dir, state };
 }
 
-async function chooseName(context: Context, root: string, practice: boolean): Promise<string> {
+/** Whether the Cloudspace that is meant was begun before: the one called `--name`, else any on AWS, or of practice. */
+export async function isBegun(options: Options, practice: boolean): Promise<boolean> {
+  const root = stateDir(options);
+  const { name } = options;
+  return name === undefined ? (await namesOf(root, practice)).length > 0 : (await namesIn(root)).includes(name);
+}
+
+async function namesOf(root: string, practice: boolean): Promise<string[]> {
   const known: string[] = [];
   for (const name of await namesIn(root)) {
     // A damaged state file says nothing of where it belongs; it counts, so that it is offered for repair.
     const state = await loadState(join(root, name)).catch(() => undefined);
     if (!state || state.practice === practice) known.push(name);
   }
+  return known;
+}
+
+async function chooseName(context: Context, root: string, practice: boolean): Promise<string> {
+  const known = await namesOf(root, practice);
   if (known.length > 1) throw severalError(root, known);
   if (known[0] !== undefined) return known[0];
   if (practice) return DEFAULTS.practiceName;

@@ -17,7 +17,8 @@ import { askHomework } from './homework.ts';
 import type { Context } from './index.ts';
 import { lastAct } from './lastAct.ts';
 import { checkUnchanged, openLease } from './lease.ts';
-import { explain, offerProfile, roleChooser, settled } from './login.ts';
+import { explain, introduce, offerProfile, roleChooser, settled } from './login.ts';
+import { isBegun } from './places.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { faceDrift } from './repair.ts';
 import { deploymentDir, openSession, type Session } from './session.ts';
@@ -43,7 +44,10 @@ export async function start(
   if (options.dryRun) return (await import('./plan.ts')).plan(context, how);
   const interactive = options.yes !== true;
   prelude(ui, 'started');
-  if (interactive) await explain(context, 'Region and name');
+  if (interactive && !(await isBegun(options, how.practice))) {
+    await introduce(context);
+    await explain(context, 'Region and name');
+  }
   const session = await openSession(context, {
     ...how,
     command: how.practice ? 'practice' : 'start',

@@ -101,7 +101,8 @@ function render(event: Event, look: Look, live: boolean): string[] {
       if (event.status === 'failed') return wrap(clean(event.text), prose, marked(look, 'red', failed));
       return live || event.status === 'going' ? [] : wrap(clean(event.text), prose, marked(look, 'dim', dot));
     case 'info':
-      return renderMarkdown(event.text, prose).split('\n');
+      // A heading begins a part of its own.
+      return [...(/^#/.test(event.text) ? [''] : []), ...renderMarkdown(event.text, prose).split('\n')];
     case 'warning':
       return wrapSpans(inline(event.text.trim().replaceAll('\n', ' '), look), prose, marked(look, 'yellow', warning));
     case 'error':

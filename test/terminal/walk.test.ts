@@ -36,6 +36,8 @@ function terminal(dir: string, args: string) {
   const screen = () => tmux('capture-pane', '-p');
   return {
     screen,
+    /** the screen and all that has left it at the top */
+    history: () => tmux('capture-pane', '-p', '-S', '-'),
     keys: (...keys: string[]) => void tmux('send-keys', ...keys),
     async until(pattern: RegExp, seconds = 60): Promise<string> {
       for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50))
@@ -95,12 +97,18 @@ describe.skipIf(!hasTmux)('the walkthrough in a terminal', () => {
   it('Ctrl-C at a question leaves at once with 130, and the next run goes on there', async () => {
     const dir = folder();
     const one = terminal(dir, 'practice --hosts none --speed 600');
+    await one.until(/In which account do you work\?/);
+    expect(one.history()).toMatch(
+      /Every request to AWS is signed[\s\S]*\n\nRegion and name\n\n[\s\S]*\n\nWho you are\n\n/,
+    );
     await one.enterUntil(/Subnets in two zones: do this step\?/);
     one.keys('C-c');
     expect(await one.until(/exit code \d/)).toMatch(/exit code 130/);
     expect(existsSync(join(dir, '.cloudspace/practice-01/lock'))).toBe(false);
     const two = terminal(dir, 'practice --hosts none --speed 600');
     await two.until(/Subnets in two zones: do this step\?/);
+    // What was read once is not told again.
+    expect(two.history()).not.toMatch(/Every request to AWS is signed|Region and name/);
   }, 240_000);
 
   it('Ctrl-C while something is awaited leaves with 130', async () => {
