@@ -2,7 +2,9 @@
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { COMMANDS, type CommandSpec, type Options } from './commands/index.ts';
+import type { Options } from './commands/context.ts';
+import { COMMANDS } from './commands/index.ts';
+import type { CommandSpec } from './commands/specs/spec.ts';
 import { CloudspaceError, type Ui } from './engine/types.ts';
 
 // The SDK warns of Node versions it will drop next year; that is for us to act on, not for the person.
@@ -14,6 +16,7 @@ const program = new Command('cloudspace')
   )
   .version(version(), '--version', 'print the version')
   .helpOption('--help', 'show help')
+  .commandsGroup('Help:')
   .helpCommand('help [command]', 'show help for a command')
   .enablePositionalOptions()
   .showSuggestionAfterError()
@@ -36,7 +39,8 @@ for (const stream of [process.stdout, process.stderr])
     interrupt.abort(new CloudspaceError('nobody reads the output any more', { code: 'Interrupted', exitCode: 130 }));
   });
 
-for (const spec of COMMANDS) program.addCommand(build(spec), { isDefault: spec.default === true });
+for (const { heading, commands } of COMMANDS)
+  for (const spec of commands) program.addCommand(build(spec).helpGroup(heading), { isDefault: spec.default === true });
 
 function build(spec: CommandSpec): Command {
   const command = new Command(spec.name)

@@ -2,8 +2,8 @@ import { architectureOf, lastExpiringCa, latestPostgres, newestDebian, twoZones 
 import { type Ui, usageError } from '../engine/types.ts';
 import { LAPTOP_ADDRESS } from '../practice/hosts/types.ts';
 import { type Config, checkRunners, checkSshFrom, checkVpcCidr, DEFAULTS, teamNumber } from '../steps/config.ts';
+import type { Context, Options } from './context.ts';
 import { wantedDns } from './dns.ts';
-import type { Context, Options } from './index.ts';
 import { isLoopback, ownAddress } from './ownAddress.ts';
 import type { Session } from './session.ts';
 import { chooseKey, keyFromAgent, keyFromFile, type SshKey } from './sshKey.ts';

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { domainToASCII } from 'node:url';
 import { usageError } from '../engine/types.ts';
-import type { Options } from './index.ts';
+import type { Options } from './context.ts';
 
 /** What is asked of `cloudspace deploy`, checked. */
 export interface Wanted {

@@ -1,6 +1,6 @@
 import { CloudspaceError } from '../engine/types.ts';
+import type { Context } from './context.ts';
 import type { ProvideDatabase } from './deploy.ts';
-import type { Context } from './index.ts';
 import { openServices } from './servicesApi.ts';
 
 /** Instance and binding of an application's own database. */

@@ -1,4 +1,4 @@
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { locateExisting } from './places.ts';
 import { openRemote } from './remote.ts';
 import { domainsOf, LABEL, type Node, type Service, swarmOf, type Task } from './swarm.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import { checkApp } from './application.ts';
 import { databaseOf } from './applicationDatabase.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { locateExisting } from './places.ts';
 import { openRemote, quote, type Remote, remoteError } from './remote.ts';
 import { type AskServices, openServices } from './servicesApi.ts';

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import type { AwsCredentialIdentity } from '@smithy/types';
 import { usageError } from '../engine/types.ts';
 import { parseName, parseReference, referenceText, type SecretRef } from '../secrets/reference.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { secretsOf } from './secrets.ts';
 import type { Settings } from './settings.ts';
 

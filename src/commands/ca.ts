@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { usageError } from '../engine/types.ts';
 import { readAuthority } from './answer.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { locateExisting } from './places.ts';
 
 /** `cloudspace ca`: the certificate of the Cloudspace's own authority on standard output, and how to trust it for people. Asks no cloud. */

@@ -1,7 +1,7 @@
 import { parseName, parseReference, referenceText } from '../secrets/reference.ts';
 import type { Config } from '../steps/config.ts';
+import type { Context } from './context.ts';
 import type { SavedDns } from './dns.ts';
-import type { Context } from './index.ts';
 import { secretsOf } from './secrets.ts';
 import type { Session } from './session.ts';
 

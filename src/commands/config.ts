@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { usageError } from '../engine/types.ts';
 import { checkConfigFile, configError, DEFAULT_FILE } from './configFile.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 
 /**
  * `cloudspace config check [FILE]`: everything that is wrong with a file, at once. With `--json` one document:

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { CloudspaceError, usageError } from '../engine/types.ts';
-import type { Options } from './index.ts';
+import type { Options } from './context.ts';
 
 export const DEFAULT_FILE = 'cloudspace.yaml';
 

@@ -1,7 +1,7 @@
 import { usdPerHour } from '../engine/render.ts';
 import { CHAPTERS, type ChapterId, CloudspaceError, type Ui, usageError } from '../engine/types.ts';
 import type { Walk } from '../steps/index.ts';
-import type { Options } from './index.ts';
+import type { Options } from './context.ts';
 
 /** The most that it may cost, in USD an hour: the flag's, else the organiser's; undefined: nobody said. Throws a usage error on what is no amount. */
 export function costCeiling(options: Options): number | undefined {

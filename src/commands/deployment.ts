@@ -1,5 +1,5 @@
+import type { Context } from './context.ts';
 import { ROLES } from './deploymentMapping.ts';
-import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 import { deploymentDir } from './session.ts';
 

@@ -2,7 +2,7 @@ import { cp, readdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { referenceDeployment } from '../ansible/paths.ts';
 import { usageError } from '../engine/types.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 
 /** The wizard always uses its own: a copy would only grow old. */
 const LEFT_OUT = ['callback_plugins'];

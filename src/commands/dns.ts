@@ -6,7 +6,7 @@ import { checkDnsDomain, checkDnsProvider, type DnsConfig } from '../dns/setting
 import type { State } from '../engine/journal.ts';
 import { usageError } from '../engine/types.ts';
 import { parseReference, referenceText, type SecretRef } from '../secrets/reference.ts';
-import type { Options } from './index.ts';
+import type { Options } from './context.ts';
 import { once } from './once.ts';
 
 /** The DNS of one session. Nothing is asked of a provider, and no secret read, before it is needed. */

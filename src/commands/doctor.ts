@@ -10,8 +10,8 @@ import {
   unmet,
 } from '../prerequisites/index.ts';
 import { checkFlags } from './answers.ts';
+import type { Context, Options } from './context.ts';
 import type { AccountReport } from './doctorAccount.ts';
-import type { Context, Options } from './index.ts';
 
 type DoctorOptions = Pick<Options, 'fix' | 'json' | 'yes' | 'hosts' | 'provision' | 'skipPreflight'>;
 

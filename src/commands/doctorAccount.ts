@@ -1,7 +1,7 @@
 import { CloudspaceError } from '../engine/types.ts';
 import { DEFAULTS } from '../steps/config.ts';
+import type { Context } from './context.ts';
 import { lifeOf } from './credentialsLife.ts';
-import type { Context } from './index.ts';
 import { type Permission, permissionLines, permissionsFor } from './permissions.ts';
 import { locateExisting } from './places.ts';
 import { planned } from './plan.ts';

@@ -1,7 +1,7 @@
 import { CloudspaceError } from '../engine/types.ts';
 import type { Prerequisite } from '../prerequisites/index.ts';
 import { referenceText } from '../secrets/reference.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { secretsOf } from './secrets.ts';
 import { references } from './secretsCommands.ts';
 

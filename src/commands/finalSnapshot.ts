@@ -1,7 +1,7 @@
 import { hasSnapshot } from '../aws/sweep.ts';
 import type { Doomed } from '../engine/destroy.ts';
 import { usageError } from '../engine/types.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import type { Session } from './session.ts';
 
 /** RDS's rule: 1 to 255 letters, digits and hyphens; a letter first, no hyphen last, no two in a row. */

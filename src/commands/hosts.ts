@@ -1,6 +1,6 @@
 import { fingerprint } from '../ansible/hostKeys.ts';
+import type { Context } from './context.ts';
 import { needHosts } from './hostsFile.ts';
-import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 
 /** `cloudspace hosts`: the hosts that can be reached, with their pinned host keys. */

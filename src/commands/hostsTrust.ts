@@ -4,8 +4,8 @@ import { fingerprint, parseConsoleHostKeys } from '../ansible/hostKeys.ts';
 import { writeSshFiles } from '../ansible/sshConfig.ts';
 import { openJournal } from '../engine/journal.ts';
 import { CloudspaceError, usageError } from '../engine/types.ts';
+import type { Context } from './context.ts';
 import { needHosts, sshOptions, writeHosts } from './hostsFile.ts';
-import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 import { openSession } from './session.ts';
 

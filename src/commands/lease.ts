@@ -7,7 +7,7 @@ import { discover } from '../engine/discover.ts';
 import { createLease, type Lease } from '../engine/lease.ts';
 import { CloudspaceError, type Output, type Resource } from '../engine/types.ts';
 import { thisProcess } from '../system/processes.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import type { Session } from './session.ts';
 
 /** A file that is there while this machine holds the lease: after a crash the next run takes it over and gives it back, even when it has nothing to do. */

@@ -2,8 +2,8 @@ import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
 import { login } from '../steps/login.ts';
 import { credentialProcess, keyInUse } from './awsKey.ts';
+import type { Context } from './context.ts';
 import { lifeOf } from './credentialsLife.ts';
-import type { Context } from './index.ts';
 import type { Session, SessionOptions } from './session.ts';
 
 /** The prelude's second step, asked once: work in the account of these credentials, or assume a role in another one (the guide's prelude). */

@@ -1,6 +1,6 @@
 import { usageError } from '../engine/types.ts';
 import { checkApp } from './application.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { locateExisting } from './places.ts';
 import { lastLines, openRemote, remoteError } from './remote.ts';
 import { CONTROLLER, needApp, swarmOf } from './swarm.ts';

@@ -1,7 +1,7 @@
 import type { State } from '../engine/journal.ts';
 import { type ChapterId, usageError } from '../engine/types.ts';
+import type { Context } from './context.ts';
 import { type ChapterQuestions, editNotes, homework, withPreamble } from './homework.ts';
-import type { Context } from './index.ts';
 import { answerOf, type Notes, notesPath, readNotes, withRemark, writeNotes } from './notesFile.ts';
 import { locateExisting } from './places.ts';
 import { checkChapter } from './start.ts';

@@ -1,5 +1,5 @@
 import { type Ui, usageError } from '../engine/types.ts';
-import type { Options } from './index.ts';
+import type { Options } from './context.ts';
 
 /** A SAML application at OneLogin, as its own pages name things. */
 export interface OneloginApplication {

@@ -1,7 +1,7 @@
 import { openVault, type Vault } from '../ansible/vault.ts';
 import { hide } from '../secrets/redact.ts';
+import type { Context } from './context.ts';
 import { OWN_VAULT, vaultPasswordFile } from './deploymentMapping.ts';
-import type { Context } from './index.ts';
 import { secretsOf } from './secrets.ts';
 
 /** The Cloudspace's vault, and the end of what hands its password to Ansible. */

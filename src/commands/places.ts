@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { loadState, recoverState, type State, setAside } from '../engine/journal.ts';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import { checkName, DEFAULTS } from '../steps/config.ts';
-import type { Context, Options } from './index.ts';
+import type { Context, Options } from './context.ts';
 import { keepPrivate } from './privacy.ts';
 import { askTeam } from './teamName.ts';
 

@@ -1,5 +1,5 @@
 import { CloudspaceError } from '../engine/types.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { type PracticeSettings, practiceSettings } from './practiceCloud.ts';
 import { start } from './start.ts';
 

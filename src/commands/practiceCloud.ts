@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Ui, usageError } from '../engine/types.ts';
 import { quotasWith } from '../practice/aws/quotas.ts';
 import type { Practice, PracticeOptions } from '../practice/types.ts';
-import type { Options } from './index.ts';
+import type { Options } from './context.ts';
 import { practiceDir } from './places.ts';
 
 /** Sixty times AWS's pace: a database takes seconds, and its waiting can still be seen. */

@@ -5,7 +5,7 @@ import { usageError } from '../engine/types.ts';
 import { readFaults, writeFault } from '../practice/aws/faultFile.ts';
 import { parseRule } from '../practice/aws/faultRule.ts';
 import { checkName, DEFAULTS } from '../steps/config.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { practiceDir, stateDir } from './places.ts';
 import { asUsageError } from './practiceCloud.ts';
 

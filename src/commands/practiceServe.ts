@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { acquireLock } from '../engine/lock.ts';
 import { usageError } from '../engine/types.ts';
 import { DEFAULTS } from '../steps/config.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { stateDir } from './places.ts';
 import { openPracticeCloud, practiceSettings } from './practiceCloud.ts';
 

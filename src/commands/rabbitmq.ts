@@ -3,7 +3,7 @@ import { usageError } from '../engine/types.ts';
 import { type Rabbitmq, rabbitmq } from '../rabbitmq/client.ts';
 import { lookAtRabbitmq, type RabbitmqConfig, refuseTakenNames } from '../rabbitmq/settings.ts';
 import { parseName, parseReference, referenceText, type SecretRef } from '../secrets/reference.ts';
-import type { Options } from './index.ts';
+import type { Options } from './context.ts';
 import { once } from './once.ts';
 
 /** The existing RabbitMQ server of one session. Nothing is sent, and no secret read, before it is needed. */

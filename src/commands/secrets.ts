@@ -1,5 +1,5 @@
 import { type SecretSource, secretSource } from '../secrets/source.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 
 /** What reads secret references in this run: one for all, so that nobody is asked twice. */
 export function secretsOf(context: Context): SecretSource {

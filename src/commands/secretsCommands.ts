@@ -4,7 +4,7 @@ import { CloudspaceError, usageError } from '../engine/types.ts';
 import { referenceText, type SecretRef } from '../secrets/reference.ts';
 import { KNOWN_SECRETS } from '../steps/secrets.ts';
 import { closest } from './closest.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { openOwnVault } from './ownVault.ts';
 import { locateExisting } from './places.ts';
 

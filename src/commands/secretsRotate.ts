@@ -4,7 +4,7 @@ import { openJournal, type State } from '../engine/journal.ts';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import { parseReference } from '../secrets/reference.ts';
 import { KNOWN_SECRETS, type KnownSecret } from '../steps/secrets.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { secretsOf } from './secrets.ts';
 import { checkKnown, withVault } from './secretsCommands.ts';
 import { openSession } from './session.ts';

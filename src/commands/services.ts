@@ -1,5 +1,5 @@
 import { CloudspaceError, usageError } from '../engine/types.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { openServices } from './servicesApi.ts';
 import { at, type Backup, finished, makeBackup } from './servicesOperations.ts';
 

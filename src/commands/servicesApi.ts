@@ -1,5 +1,5 @@
 import { CloudspaceError, usageError } from '../engine/types.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import { openOwnVault } from './ownVault.ts';
 import { locateExisting } from './places.ts';
 import { openRemote, type Remote, remoteError } from './remote.ts';

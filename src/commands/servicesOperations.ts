@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudspaceError } from '../engine/types.ts';
-import type { Context } from './index.ts';
+import type { Context } from './context.ts';
 import type { AskServices } from './servicesApi.ts';
 
 export interface Backup {

@@ -4,8 +4,8 @@ import { keyChange, keyChangeError } from '../ansible/hostKeys.ts';
 import { writeSshFiles } from '../ansible/sshConfig.ts';
 import { usageError } from '../engine/types.ts';
 import { childEnvironment } from '../system/environment.ts';
+import type { Context } from './context.ts';
 import { needHosts, sshOptions } from './hostsFile.ts';
-import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 
 /** `cloudspace ssh HOST [-- CMD]`: OpenSSH with our ssh_config, so through the bastion and with pinned host keys. Its exit code is ours. */

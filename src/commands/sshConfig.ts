@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Context } from './context.ts';
 import { needHosts } from './hostsFile.ts';
-import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 
 /** `cloudspace ssh-config`: the file that our own ssh and Ansible use. With `--json` the path, the hosts and the text as one document. */

@@ -1,9 +1,9 @@
 import type { State } from '../engine/journal.ts';
 import { CHAPTERS, type DriftItem } from '../engine/types.ts';
+import type { Context } from './context.ts';
 import { publicName } from './domains.ts';
 import { driftText } from './driftText.ts';
 import { readHosts } from './hostsFile.ts';
-import type { Context } from './index.ts';
 import { locateExisting } from './places.ts';
 
 const HOURS_A_MONTH = 730;

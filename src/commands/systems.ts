@@ -5,9 +5,9 @@ import { parseName, parseReference, referenceText, type SecretRef } from '../sec
 import type { Config } from '../steps/config.ts';
 import { KNOWN_SECRETS } from '../steps/secrets.ts';
 import { certificatesOf } from './certificates.ts';
+import type { Context, Options } from './context.ts';
 import type { DeploymentMapping } from './deploymentMapping.ts';
 import { checkElasticsearch, type Elasticsearch } from './elasticsearch.ts';
-import type { Context, Options } from './index.ts';
 import { askOnelogin, type Onelogin, oneloginOf } from './onelogin.ts';
 import { playVariables } from './playVariables.ts';
 import { secretsOf } from './secrets.ts';

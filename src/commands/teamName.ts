@@ -1,6 +1,6 @@
 import { type Ui, usageError } from '../engine/types.ts';
 import { checkName, teamNumber } from '../steps/config.ts';
-import type { Options } from './index.ts';
+import type { Options } from './context.ts';
 
 /** In a config file that is handed to all teams the name may be `hackathon-{team}`: the number becomes two digits. */
 const PLACE = '{team}';

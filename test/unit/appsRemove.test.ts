@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { describe, type RemovalParts, remove } from '../../src/commands/appsRemove.ts';
-import type { Context } from '../../src/commands/index.ts';
+import type { Context } from '../../src/commands/context.ts';
 import type { AskServices } from '../../src/commands/servicesApi.ts';
 import { type Service, type Swarm, serviceSpec } from '../../src/commands/swarm.ts';
 import type { Question } from '../../src/engine/types.ts';

@@ -1,8 +1,9 @@
-import type { CommandSpec } from './index.ts';
+import { yes } from './options.ts';
+import type { CommandSpec } from './spec.ts';
 
-type Verb = Exclude<keyof typeof import('./services.ts'), 'default'>;
+type Verb = Exclude<keyof typeof import('../services.ts'), 'default'>;
 
-const verb = (name: Verb) => async () => ({ run: (await import('./services.ts'))[name] });
+const verb = (name: Verb) => async () => ({ run: (await import('../services.ts'))[name] });
 
 /** `cloudspace services …`: one child a verb. `common` are the options that every command has. */
 export function servicesCommand(common: CommandSpec['options']): CommandSpec {
@@ -65,9 +66,7 @@ export function servicesCommand(common: CommandSpec['options']): CommandSpec {
         [],
         ['cloudspace services unbind shop-db web'],
       ),
-      child('delete', '<instance>', 'delete it and its data; its backups stay', 'remove', [
-        { flags: '--yes', text: 'ask nothing' },
-      ]),
+      child('delete', '<instance>', 'delete it and its data; its backups stay', 'remove', [yes]),
       child('backup', '<instance>', 'make a backup, and wait for it', 'backup'),
       child('backups', '<instance>', 'its backups; also when it was deleted', 'backups'),
       child(

@@ -1,7 +1,7 @@
-import { EFFECTS } from '../practice/aws/faultRule.ts';
-import type { CommandSpec } from './index.ts';
+import { EFFECTS } from '../../practice/aws/faultRule.ts';
+import type { CommandSpec } from './spec.ts';
 
-const run = (verb: 'list' | 'add' | 'clear') => async () => ({ run: (await import('./practiceFault.ts'))[verb] });
+const run = (verb: 'list' | 'add' | 'clear') => async () => ({ run: (await import('../practiceFault.ts'))[verb] });
 
 /** At most 80 columns, as everything that is printed. */
 const RULES = [
