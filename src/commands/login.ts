@@ -9,8 +9,10 @@ import type { Session, SessionOptions } from './session.ts';
 /** The prelude's second step, asked once: work in the account of these credentials, or assume a role in another one (the guide's prelude). */
 export function roleChooser({ ui }: Context): NonNullable<SessionOptions['chooseRole']> {
   return async (identity, suggested) => {
-    ui.notify({ type: 'info', text: await section('Who you are') });
-    ui.notify({ type: 'info', text: `\nYou are \`${identity.arn}\`, in account **${identity.account}**.` });
+    ui.notify({
+      type: 'info',
+      text: `${await section('Who you are')}\n\nYou are \`${identity.arn}\`, in account **${identity.account}**.`,
+    });
     ui.notify({ type: 'info', text: await section('The account you work in') });
     const { roleArn } = await import('../aws/credentials.ts');
     const choice = await ui.ask({
