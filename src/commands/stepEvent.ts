@@ -7,6 +7,7 @@ import type { Event, Output, Resource } from '../engine/types.ts';
 import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
 import type { Walk } from '../steps/index.ts';
+import { KNOWN_SECRETS } from '../steps/secrets.ts';
 
 type WalkChapter = Walk['chapters'][number];
 type WalkStep = WalkChapter['steps'][number];
@@ -49,7 +50,14 @@ export async function stepEvent(
               action: journal.state.plays[action.play.key]?.status === 'done' ? 'keep' : 'run',
             },
           ];
-        return [];
+        // Whether the vault has them is not asked, which may need its password: those that are there are kept.
+        const made = journal.state.steps[`${one.chapter.id}/${step.step.id}`] === 'done';
+        return action.secrets.map((name) => ({
+          key: name,
+          label: 'secret',
+          summary: KNOWN_SECRETS[name]?.what ?? '',
+          action: made ? 'keep' : 'create',
+        }));
       },
     ),
     usdPerHour: usdPerHour(resources, config.region),

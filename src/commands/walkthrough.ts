@@ -299,7 +299,8 @@ async function choose(
 ): Promise<Choice> {
   const { title, id } = step.step;
   const todo = makes.some((item) => item.action !== 'keep');
-  const makesSomething = makes.some((item) => item.action === 'create');
+  const resources = new Set(resourcesOf(step.actions).map(({ key }) => key));
+  const makesSomething = makes.some(({ key, action }) => action === 'create' && resources.has(key));
   const preset = makesSomething && byHand.has(`${one.chapter.id}/${id}`);
   return (await ui.ask({
     kind: 'select',

@@ -179,7 +179,7 @@ function stepLines(event: StepEvent, look: Look, prose: Look): string[] {
   if (event.makes.length > 0) {
     const rows = event.makes.map(({ key, label, summary, action }): Cell[] => [
       { text: ACTIONS[action].mark, style: ACTIONS[action].style },
-      { text: key, style: action === 'keep' ? 'dim' : undefined },
+      { text: key, style: action === 'keep' ? 'dim' : undefined, cut: 'middle' },
       // The key says nearly as much.
       ...(look.columns < 60 ? [] : [{ text: label, style: 'dim' as const }]),
       { text: clean(summary).replaceAll('\n', ' ') },

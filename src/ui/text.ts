@@ -64,6 +64,17 @@ export function truncate(text: string, cells: number, look: Pick<Look, 'unicode'
   return `${result.trimEnd()}${more}`;
 }
 
+/** As `truncate`, with the middle left out: names that begin alike differ at their ends. */
+export function truncateMiddle(text: string, cells: number, look: Pick<Look, 'unicode'>): string {
+  if (width(text) <= cells) return text;
+  const head = truncate(text, Math.ceil(cells / 2), look);
+  const parts = [...graphemes(text)];
+  let tail = '';
+  for (let one = parts.pop(); one !== undefined && width(one + tail) <= cells - width(head); one = parts.pop())
+    tail = one + tail;
+  return head + tail;
+}
+
 export const pad = (text: string, cells: number): string => text + ' '.repeat(Math.max(0, cells - width(text)));
 
 interface Indent {
@@ -136,6 +147,8 @@ export function wrap(text: string, look: Look, indent: Indent = {}, style?: Styl
 export interface Cell {
   readonly text: string;
   readonly style?: Style | readonly Style[] | undefined;
+  /** which part is left out where there is no room; default: the end */
+  readonly cut?: 'middle';
 }
 
 /** Rows with aligned columns, two cells apart. Where the terminal is too narrow the widest column gives way, and its cells are cut. */
@@ -154,10 +167,10 @@ export function table(rows: readonly (readonly Cell[])[], look: Look, indent = '
     (
       indent +
       row
-        .map(({ text, style }, column) => {
+        .map(({ text, style, cut }, column) => {
           const cells = widths[column] ?? 0;
-          const cut = truncate(text, cells, look);
-          return paint(look, style, cut) + (column === row.length - 1 ? '' : ' '.repeat(cells - width(cut)));
+          const fitting = (cut === 'middle' ? truncateMiddle : truncate)(text, cells, look);
+          return paint(look, style, fitting) + (column === row.length - 1 ? '' : ' '.repeat(cells - width(fitting)));
         })
         .join('  ')
     ).trimEnd(),

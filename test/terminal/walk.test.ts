@@ -68,6 +68,9 @@ describe.skipIf(!hasTmux)('the walkthrough in a terminal', () => {
     const end = await one.enterUntil(/exit code \d+/);
     expect(end).toMatch(/exit code 0/);
     expect(end).toMatch(/all chapters are done/);
+    // Each step of a first walk has something to do, and says what.
+    expect(one.history()).not.toMatch(/done already\. Go on/);
+    expect(one.history()).toMatch(/\+ {2}services_fernet_key +secret/);
     const state = JSON.parse(readFileSync(join(dir, '.cloudspace/practice-01/state.json'), 'utf8'));
     expect(Object.values(state.chapters)).toEqual(Array(7).fill('done'));
   }, 240_000);

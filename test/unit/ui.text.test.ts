@@ -9,6 +9,7 @@ import {
   shellWrap,
   table,
   truncate,
+  truncateMiddle,
   width,
   wrap,
   wrapSpans,
@@ -62,6 +63,13 @@ it('cuts to cells, never through a wide character', () => {
   expect(truncate('hello', 4, { unicode: false })).toBe('h...');
   expect(truncate('日本日本', 6, look(80))).toBe('日本…');
   expect(truncate('hello', 0, look(80))).toBe('');
+});
+
+it('cuts the middle of a name whose end tells it apart', () => {
+  expect(truncateMiddle('route-table-association-public-a', 20, look(80))).toBe('route-tab…n-public-a');
+  expect(truncateMiddle('hello', 5, look(80))).toBe('hello');
+  expect(truncateMiddle('日本日本', 6, look(80))).toBe('日…本');
+  expect(truncateMiddle('hello', 0, look(80))).toBe('');
 });
 
 it('takes escape sequences and control characters out of foreign text', () => {
