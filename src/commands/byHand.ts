@@ -1,8 +1,8 @@
 import { consolePage } from '../aws/consoleLinks.ts';
-import type { Run } from '../engine/apply.ts';
 import type { Judged } from '../engine/byHand.ts';
 import { fromOutputs, inOrder, resolvePartly } from '../engine/graph.ts';
 import { equalCommand, shellQuote } from '../engine/render.ts';
+import type { Run } from '../engine/run.ts';
 import { type ChapterId, type Difference, type Resource, type Ui, usageError } from '../engine/types.ts';
 import type { Config } from '../steps/config.ts';
 import type { Walk } from '../steps/index.ts';

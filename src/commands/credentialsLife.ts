@@ -1,6 +1,6 @@
 import type { Credentials } from '../aws/credentials.ts';
-import type { Run } from '../engine/apply.ts';
 import { remainingSeconds } from '../engine/graph.ts';
+import type { Run } from '../engine/run.ts';
 import type { Action, Event, Resource } from '../engine/types.ts';
 
 /** How long the credentials last, for people; undefined: they do not end, or do not say. */

@@ -1,7 +1,7 @@
-import type { Run } from '../engine/apply.ts';
 import { refsOf } from '../engine/graph.ts';
 import type { Journal } from '../engine/journal.ts';
 import { priceOf, usdPerHour } from '../engine/render.ts';
+import type { Run } from '../engine/run.ts';
 import { type Action, CloudspaceError, type Event, type Resource } from '../engine/types.ts';
 import type { Walk } from '../steps/index.ts';
 import { errorEvent } from '../ui/errorText.ts';

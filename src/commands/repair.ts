@@ -1,6 +1,6 @@
-import type { Run } from '../engine/apply.ts';
 import { itemOf } from '../engine/drift.ts';
 import type { Journal } from '../engine/journal.ts';
+import type { Run } from '../engine/run.ts';
 import type { Ui } from '../engine/types.ts';
 import type { Walk } from '../steps/index.ts';
 

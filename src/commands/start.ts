@@ -1,7 +1,7 @@
 import { referenceDeployment } from '../ansible/paths.ts';
-import type { Run } from '../engine/apply.ts';
 import { newState, openJournal } from '../engine/journal.ts';
 import type { Lease } from '../engine/lease.ts';
+import type { Run } from '../engine/run.ts';
 import { CHAPTERS, type ChapterId, type Event, type Ui, usageError } from '../engine/types.ts';
 import { walk } from '../steps/index.ts';
 import { errorEvent } from '../ui/errorText.ts';

@@ -1,7 +1,7 @@
-import type { Run } from '../engine/apply.ts';
 import { fromOutputs, resolveProps } from '../engine/graph.ts';
 import type { Journal } from '../engine/journal.ts';
 import { equalCommand, summarize, usdPerHour } from '../engine/render.ts';
+import type { Run } from '../engine/run.ts';
 import { tagsFor } from '../engine/tags.ts';
 import type { Event, Output, Resource } from '../engine/types.ts';
 import { guideSection } from '../guide.ts';

@@ -1,5 +1,6 @@
-import { type Run, type RunOptions, startRun } from '../engine/apply.ts';
+import { startRun } from '../engine/apply.ts';
 import type { Journal } from '../engine/journal.ts';
+import type { Run, RunOptions } from '../engine/run.ts';
 import type { Event, Play } from '../engine/types.ts';
 import type { Walk } from '../steps/index.ts';
 import type { Answers } from './answers.ts';

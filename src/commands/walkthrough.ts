@@ -1,5 +1,5 @@
-import type { Run } from '../engine/apply.ts';
 import type { Journal } from '../engine/journal.ts';
+import type { Run } from '../engine/run.ts';
 import { type Action, type ChapterId, CloudspaceError, type Event, type Ui } from '../engine/types.ts';
 import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { RunOptions } from './apply.ts';
 import { isLeaving } from './discover.ts';
 import { fingerprint } from './journal.ts';
 import type { Poller } from './poll.ts';
+import type { RunOptions } from './run.ts';
 import { newEntry, type Stock } from './stock.ts';
 import { tagsFor } from './tags.ts';
 import { type AnyKind, CloudspaceError, type CreateContext, type Event, type Output, type Resource } from './types.ts';

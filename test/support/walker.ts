@@ -1,7 +1,8 @@
 import { type Aws, connect } from '../../src/aws/clients.ts';
 import { type Outcome, walkthrough } from '../../src/commands/walkthrough.ts';
-import { type Run, startRun } from '../../src/engine/apply.ts';
+import { startRun } from '../../src/engine/apply.ts';
 import { type Journal, loadState, newState, openJournal } from '../../src/engine/journal.ts';
+import type { Run } from '../../src/engine/run.ts';
 import type { Event, Question, Ui } from '../../src/engine/types.ts';
 import type { Config } from '../../src/steps/config.ts';
 import { walk } from '../../src/steps/index.ts';
