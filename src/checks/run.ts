@@ -28,7 +28,7 @@ export interface Patience {
 const NONE: Patience = { seconds: 0 };
 
 /**
- * Looks at chapters one after another, each from the outside in. Behind a layer that is broken nothing is asked: it would only repeat the cause.
+ * Looks at chapters one after another, each from the outside in. Behind a layer that is broken nothing is asked, but for names: it would only repeat the cause.
  * What a question throws is its failure.
  */
 export async function runChecks(
@@ -45,8 +45,13 @@ export async function runChecks(
       // Hosts can be asked while a database is still being made; what a visitor sees needs all of it.
       if (layer === 'http' && waiting) why ??= 'something before it is still on its way';
       const mine = questions.filter((question) => question.chapter === chapter && question.layer === layer);
-      const found = await Promise.all(mine.map((question) => answer(question, why, notify, patience)));
+      // Everything else here is asked by its address: names stand for themselves, whatever is broken before or after them.
+      const alone = layer === 'dns';
+      const found = await Promise.all(
+        mine.map((question) => answer(question, alone ? undefined : why, notify, patience)),
+      );
       results.push(...found);
+      if (alone) continue;
       if (found.some(({ status }) => status === 'failed')) why ??= `broken before it, at "${LAYER_TITLES[layer]}"`;
       else if (found.some(({ pending }) => pending)) waiting = true;
     }

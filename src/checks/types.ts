@@ -1,11 +1,12 @@
 import type { ChapterId } from '../engine/types.ts';
 
-/** From the outside in: what the cloud's API says, whether the hosts can be reached, what runs on them, what a visitor sees. */
-export const LAYERS = ['api', 'ssh', 'service', 'http'] as const;
+/** From the outside in: what the cloud's API says, whether names lead there, whether the hosts can be reached, what runs on them, what a visitor sees. */
+export const LAYERS = ['api', 'dns', 'ssh', 'service', 'http'] as const;
 export type Layer = (typeof LAYERS)[number];
 
 export const LAYER_TITLES: Readonly<Record<Layer, string>> = {
   api: 'what the API says',
+  dns: 'names',
   ssh: 'SSH through the bastion',
   service: 'services on the hosts',
   http: 'from the outside',

@@ -1,8 +1,9 @@
+import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { rootCertificates } from 'node:tls';
+import { connect as connectTls, rootCertificates } from 'node:tls';
 import type { Endpoint } from './endpointsFile.ts';
 
 export interface Answer {
@@ -82,6 +83,25 @@ function reason(error: NodeJS.ErrnoException): string {
 export function isApplications({ status, body }: Answer): boolean {
   if (status === 0 || [502, 503, 504].includes(status)) return false;
   return !(status === 404 && body.includes('No application of this Cloudspace has this address'));
+}
+
+/** The certificate that an endpoint shows who asks for a domain, whoever signed it; or why there is none. Never throws. */
+export function certificateAt(
+  { host, port }: Endpoint,
+  domain: string,
+  timeout = 5,
+): Promise<X509Certificate | string> {
+  return new Promise((resolve) => {
+    const socket = connectTls({ host, port, servername: domain, rejectUnauthorized: false });
+    const done = (answer: X509Certificate | string): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => done(`no answer within ${timeout} seconds`), timeout * 1000);
+    socket.once('secureConnect', () => done(socket.getPeerX509Certificate() ?? 'it shows no certificate'));
+    socket.once('error', (error: NodeJS.ErrnoException) => done(reason(error)));
+  });
 }
 
 /** The Cloudspace's own certificate authority, as the last run fetched it; undefined before that. */

@@ -32,6 +32,7 @@ export async function run(context: Context): Promise<number> {
       account: session.account,
       practice,
       endpoints: await readEndpoints(session.dir),
+      dns: session.dns,
       ownDeployment: used !== reference,
       healthKnown: !practice,
       signal,

@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
 import { whyUnreachable } from '../ansible/connections.ts';
@@ -12,13 +11,13 @@ import { CHAPTER_HOSTS, PROBES, type Probe } from '../checks/hosts.ts';
 import type { Question } from '../checks/run.ts';
 import { failed, passed, skipped, type Verdict } from '../checks/types.ts';
 import { CHAPTERS } from '../engine/types.ts';
-import { isWorld } from '../steps/config.ts';
-import { ask, isApplications, readAuthority } from './answer.ts';
-import type { Endpoint, Endpoints } from './endpointsFile.ts';
+import { nameQuestions } from './checkNames.ts';
+import { httpQuestions } from './checkOutside.ts';
+import type { DnsConnection } from './dns.ts';
+import type { Endpoints } from './endpointsFile.ts';
 import { readHosts, sshOptions } from './hostsFile.ts';
 import type { Place } from './places.ts';
 import { lastLines, type Remote, remoteOver } from './remote.ts';
-import { domainsOf, swarmOf } from './swarm.ts';
 
 export interface Checked {
   readonly place: Place;
@@ -26,6 +25,7 @@ export interface Checked {
   readonly account: string;
   readonly practice: boolean;
   readonly endpoints: Endpoints;
+  readonly dns: Pick<DnsConnection, 'wanted' | 'clients'>;
   /** false: the practice's load balancer is not asked how its targets are (only a running practice cloud knows) */
   readonly healthKnown: boolean;
   /** undefined: hosts are asked too; else why they are not */
@@ -54,12 +54,13 @@ export async function questionsOf(checked: Checked): Promise<Question[]> {
       judge: async () => judge(await facts()),
     }),
   );
+  const names = nameQuestions(checked, facts);
   if (checked.withoutHosts !== undefined) {
     const why = checked.withoutHosts;
     const rest = CHAPTERS.filter((chapter) => chapter !== 'login' && chapter !== 'vpc').map(
       (chapter): Question => ({ chapter, layer: 'ssh', key: 'hosts', title: 'The hosts', judge: () => skipped(why) }),
     );
-    return [...api, ...rest];
+    return [...api, ...names, ...rest];
   }
   let way: Promise<Remote> | undefined;
   const remote = (): Promise<Remote> => {
@@ -68,6 +69,7 @@ export async function questionsOf(checked: Checked): Promise<Question[]> {
   };
   return [
     ...api,
+    ...names,
     ...sshQuestions(checked, facts, remote),
     ...serviceQuestions(checked, facts, remote),
     ...httpQuestions(checked, facts, remote),
@@ -108,7 +110,7 @@ async function wayTo({ place, aws, signal }: Checked, facts: Facts): Promise<Rem
   return remoteOver(sshConfig, all, signal);
 }
 
-type Ask<T> = () => Promise<T>;
+export type Ask<T> = () => Promise<T>;
 
 function sshQuestions({ signal }: Checked, facts: Ask<Facts>, remote: Ask<Remote>): Question[] {
   return CHAPTERS.flatMap((chapter): Question[] => {
@@ -184,129 +186,4 @@ async function probeHosts({ role, command, expect, hint }: Probe, facts: Facts, 
   if (!bad) return passed(hosts.map(({ name }) => name).join(', '));
   const said = lastLines(`${bad.result.stdout}\n${bad.result.stderr}`, 2).replaceAll('\n', '; ');
   return failed(`${bad.name}: ${said || `exit code ${bad.result.exitCode}`}`, hint.replace('runner-1', bad.name));
-}
-
-function httpQuestions(checked: Checked, facts: Ask<Facts>, remote: Ask<Remote>): Question[] {
-  const { place, endpoints, practice, ownDeployment } = checked;
-  const balancer = async (port: number): Promise<Endpoint | undefined> => {
-    const known = endpoints.loadBalancer[port];
-    if (known || practice) return known;
-    const dnsName = (await facts()).loadBalancers[0]?.dnsName;
-    return dnsName === undefined ? undefined : { host: dnsName, port };
-  };
-  const through = (port: number, look: (endpoint: Endpoint) => Promise<Verdict>) => async (): Promise<Verdict> => {
-    const endpoint = await balancer(port);
-    if (ownDeployment) return skipped('what your own deployment repository sets up is not known here');
-    return endpoint
-      ? look(endpoint)
-      : failed(
-          `port ${port} of the load balancer cannot be reached from here`,
-          'run the walkthrough again: it writes down where',
-        );
-  };
-  const targets = 'are the targets healthy? cloudspace ssh runner-1 -- systemctl status nginx';
-  return [
-    {
-      chapter: 'ingress',
-      layer: 'http',
-      key: 'http',
-      title: 'HTTP passes the load balancer',
-      judge: through(80, async (endpoint) => {
-        // A name of no application: the answer is the ingress software's own.
-        const answer = await ask(endpoint, 'nothing.invalid');
-        if (answer.status === 404) return passed(`${endpoint.host}:${endpoint.port}`);
-        return failed(answer.problem ?? `status ${answer.status} where 404 was expected`, targets);
-      }),
-    },
-    {
-      chapter: 'ingress',
-      layer: 'http',
-      key: 'https',
-      title: 'TLS ends at the runners, with a certificate of the Cloudspace',
-      judge: through(443, async (endpoint) => {
-        const ca = await readAuthority(place.dir);
-        if (ca === undefined) return skipped(`its authority's certificate is not in ${place.dir}/ca.crt yet`);
-        const answer = await ask(endpoint, 'nothing.invalid', { ca, anyName: true });
-        if (answer.status === 404) return passed(`${endpoint.host}:${endpoint.port}`);
-        return failed(answer.problem ?? `status ${answer.status} where 404 was expected`, targets);
-      }),
-    },
-    {
-      chapter: 'ingress',
-      layer: 'http',
-      key: 'ssh',
-      title: 'SSH into applications passes the load balancer',
-      judge: through(2222, async (endpoint) => {
-        const greeting = await greetingOf(endpoint);
-        if (/^SSH-2\.0-/.test(greeting)) return passed(greeting.trim());
-        return failed(
-          greeting === '' ? 'no greeting' : greeting,
-          'look: cloudspace ssh runner-1 -- systemctl status cloudspace-app-ssh',
-        );
-      }),
-    },
-    {
-      chapter: 'services',
-      layer: 'http',
-      key: 'api',
-      title: 'The services API answers you',
-      judge: async () => {
-        if (ownDeployment) return skipped('what your own deployment repository sets up is not known here');
-        if (isWorld(String(place.state?.answers.sshFrom ?? '')))
-          return skipped('with SSH open to the world its port is closed to it; the command asks it over SSH');
-        const publicIp = named(await facts(), 'services')[0]?.publicIp;
-        const endpoint =
-          endpoints.services['443'] ?? (practice || publicIp === undefined ? undefined : { host: publicIp, port: 443 });
-        const ca = await readAuthority(place.dir);
-        if (!endpoint || ca === undefined)
-          return failed(
-            'it cannot be reached from here',
-            'run the walkthrough again: it writes down where, and fetches the certificate',
-          );
-        const answer = await ask(endpoint, 'services', { ca, path: '/v2/catalog' });
-        if (answer.status === 401) return passed(`${endpoint.host}:${endpoint.port}`);
-        return failed(
-          answer.problem ?? `status ${answer.status} where 401 was expected`,
-          'does its security group let your address in on 443?',
-        );
-      },
-    },
-    {
-      chapter: 'services',
-      layer: 'http',
-      key: 'applications',
-      title: 'Every application answers through the load balancer',
-      judge: through(80, async (endpoint) => {
-        const services = await swarmOf(await remote()).services();
-        const domains = services.flatMap((service) =>
-          domainsOf(service).map((domain) => ({ app: service.Spec.Name, domain })),
-        );
-        const answers = await Promise.all(
-          domains.map(async (one) => ({ ...one, answer: await ask(endpoint, one.domain) })),
-        );
-        const bad = answers.find(({ answer }) => !isApplications(answer));
-        if (bad)
-          return failed(
-            `${bad.domain}: ${bad.answer.problem ?? `status ${bad.answer.status}`}`,
-            `look: cloudspace apps, cloudspace logs ${bad.app}`,
-          );
-        return passed(domains.length === 0 ? 'none runs yet' : domains.map(({ domain }) => domain).join(', '));
-      }),
-    },
-  ];
-}
-
-/** What a server says first; empty when it says nothing within five seconds. */
-function greetingOf({ host, port }: Endpoint): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, host);
-    const done = (text: string): void => {
-      socket.destroy();
-      resolve(text);
-    };
-    socket.setTimeout(5000, () => done(''));
-    socket.once('error', (error) => done(error.message));
-    socket.once('close', () => done(''));
-    socket.once('data', (data) => done(data.toString('utf8').slice(0, 200)));
-  });
 }

@@ -11,6 +11,8 @@ import { once } from './once.ts';
 
 /** The DNS of one session. Nothing is asked of a provider, and no secret read, before it is needed. */
 export interface DnsConnection {
+  /** what is configured, with nobody asked; undefined: no DNS */
+  readonly wanted: Wanted | undefined;
   /** what the steps are told; undefined: no DNS. Zones are looked up once. */
   config(): Promise<DnsConfig | undefined>;
   /** for the kinds */
@@ -30,7 +32,7 @@ export interface SavedDns extends DnsConfig {
   readonly nameServers?: readonly string[];
 }
 
-type Wanted = Omit<SavedDns, 'hostZone' | 'appZone'> & { readonly hostZone?: string; readonly appZone?: string };
+export type Wanted = Omit<SavedDns, 'hostZone' | 'appZone'> & { readonly hostZone?: string; readonly appZone?: string };
 
 /** Where a token is looked for when nothing else is said. */
 const DEFAULT_TOKEN = 'env:DNSIMPLE_TOKEN';
@@ -107,6 +109,7 @@ export function openDns(how: {
   }
 
   return {
+    wanted: use,
     config,
     async clients() {
       const dns = await config();

@@ -144,6 +144,7 @@ export async function start(
       account,
       practice: how.practice,
       endpoints: endpoints(),
+      dns: session.dns,
       healthKnown: withoutHosts === undefined,
       ownDeployment,
       signal,

@@ -8,7 +8,7 @@ export type Answering = 'yes' | 'no' | 'unknown';
 /** Milliseconds for one server's answer. */
 const PATIENCE = 2000;
 /** Any name will do to see a wildcard. */
-const PROBE = 'cloudspace-probe';
+export const PROBE = 'cloudspace-probe';
 
 const NO_SUCH = new Set(['ENOTFOUND', 'ENODATA', 'ESERVFAIL', 'EREFUSED']);
 
@@ -28,36 +28,72 @@ export async function answering(
 }
 
 async function answeringAt(server: string, { name, type, content }: NewRecord): Promise<Answering> {
-  const resolver = new Resolver({ timeout: PATIENCE, tries: 1 });
-  resolver.setServers([server]);
+  const found = await answersAt(server, name, type);
+  if (found === 'unknown') return 'unknown';
+  // An alias answers with whatever addresses its target has now.
+  const any = type !== 'CNAME' && isIP(content) === 0;
+  return found !== 'none' && (any || found.includes(content)) ? 'yes' : 'no';
+}
+
+/** What a name leads to; `none`: there is no such name; `unknown`: no answer came. */
+export type Answer = readonly string[] | 'none' | 'unknown';
+
+/** Asks one server, or this machine's own resolver, for a name's addresses or its CNAME. Never throws. */
+export async function answersAt(server: string | undefined, name: string, type: string): Promise<Answer> {
+  const resolver = resolverAt(server);
   const asked = name.replace(/^\*/, PROBE);
+  return known(async () =>
+    type === 'CNAME' ? (await resolver.resolveCname(asked)).map(plain) : resolver.resolve4(asked),
+  );
+}
+
+/** The zone that a name is in as the world sees it, and addresses of the servers that answer for it; `unknown`: nobody could be asked. */
+export async function delegation(
+  name: string,
+  server?: string,
+): Promise<{ readonly zone: string; readonly servers: readonly string[] } | 'none' | 'unknown'> {
+  const resolver = resolverAt(server);
+  const labels = name.replace(/^\*\./, '').split('.');
+  // A top level domain is nobody's zone here.
+  for (let from = 0; from < labels.length - 1; from++) {
+    const zone = labels.slice(from).join('.');
+    const found = await known(() => resolver.resolveNs(zone));
+    if (found === 'unknown') return 'unknown';
+    if (found !== 'none' && found.length > 0) return { zone, servers: await addresses(found) };
+  }
+  return 'none';
+}
+
+function resolverAt(server: string | undefined): Resolver {
+  const resolver = new Resolver({ timeout: PATIENCE, tries: 1 });
+  if (server !== undefined) resolver.setServers([server]);
+  return resolver;
+}
+
+async function known(ask: () => Promise<readonly string[]>): Promise<Answer> {
   try {
-    if (type === 'CNAME') {
-      const targets = await resolver.resolveCname(asked);
-      return targets.some((target) => target.toLowerCase().replace(/\.$/, '') === content) ? 'yes' : 'no';
-    }
-    const found = await resolver.resolve4(asked);
-    // An alias answers with whatever addresses its target has now.
-    return isIP(content) === 0 || found.includes(content) ? 'yes' : 'no';
+    return await ask();
   } catch (error) {
-    return NO_SUCH.has((error as NodeJS.ErrnoException).code ?? '') ? 'no' : 'unknown';
+    return NO_SUCH.has((error as NodeJS.ErrnoException).code ?? '') ? 'none' : 'unknown';
   }
 }
 
-const known = new Map<string, Promise<readonly string[]>>();
+const plain = (name: string): string => name.toLowerCase().replace(/\.$/, '');
+
+const seen = new Map<string, Promise<readonly string[]>>();
 
 /** Addresses of name servers, as `setServers` takes them; asked once a run. */
 async function addresses(names: readonly string[]): Promise<string[]> {
   const all = await Promise.all(
     names.map((name) => {
       if (isIP(name) !== 0) return [name];
-      const before = known.get(name);
+      const before = seen.get(name);
       if (before) return before;
       const now = resolve4(name).then(
         (found) => found.slice(0, 1),
         () => [],
       );
-      known.set(name, now);
+      seen.set(name, now);
       return now;
     }),
   );

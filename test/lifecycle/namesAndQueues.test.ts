@@ -14,6 +14,8 @@ import { route53StandIn } from '../support/route53StandIn.ts';
 let server: Server;
 let dnsimple: Awaited<ReturnType<typeof dnsimpleStandIn>>;
 let names: Awaited<ReturnType<typeof dnsStandIn>>;
+/** a name that the name server does not know yet */
+let hidden = '';
 const dir = folder();
 const key = join(dir, 'key.pub');
 const file = join(dir, 'cloudspace.yaml');
@@ -56,7 +58,7 @@ beforeAll(async () => {
     [TOKEN]: { rights: 'all' },
     other: { rights: 'read' },
   });
-  names = await dnsStandIn(() => dnsimple.records());
+  names = await dnsStandIn(() => dnsimple.records().filter(({ name }) => name !== hidden));
 });
 afterAll(async () => {
   await server.close();
@@ -65,6 +67,62 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 beforeEach(() => yaml());
+
+/** What `check` says of the names, by chapter; without hosts other layers are broken, and that keeps it from nothing. */
+async function namesChecked(...words: string[]) {
+  const { stdout, said } = await on(['check', ...words, ...base, '--json']);
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const found = events.filter(
+    ({ type, key, status }) => type === 'check' && /\.dns\./.test(key) && status !== 'started',
+  );
+  expect(said).not.toContain(TOKEN);
+  return {
+    names: Object.fromEntries(found.map(({ key, status, detail }) => [key, `${status}: ${detail}`])),
+    summary: String(events.at(-1).text),
+    broken: events.at(-1).data.results.find(({ status }: { status: string }) => status === 'failed'),
+  };
+}
+
+/** The names of a whole Cloudspace, as `check` sees them: whole, and broken in each way. */
+async function looked(): Promise<void> {
+  const good = await namesChecked();
+  expect(Object.keys(good.names)).toEqual([
+    'bastion.dns.name',
+    'controller.dns.name',
+    'ingress.dns.name',
+    'services.dns.name',
+  ]);
+  for (const seen of Object.values(good.names)) expect(seen).toMatch(/^passed: /);
+
+  const zone = dnsimple.zones.get('example.com') ?? [];
+  const record = zone.find(({ name, type }) => name === 'control.team-07.hosts' && type === 'A');
+  if (!record) throw new Error('there is no record to break');
+  const was = record.content;
+  record.content = '192.0.2.99';
+  const elsewhere = await namesChecked('controller');
+  expect(elsewhere.names).toEqual({
+    'controller.dns.name': `failed: control.team-07.hosts.example.com leads to 192.0.2.99, and the controller host is ${was}`,
+  });
+  expect(elsewhere.broken).toMatchObject({ layer: 'dns', hint: expect.stringMatching(/start --repair/) });
+  expect(elsewhere.summary).toMatch(/Broken first.*leads to 192\.0\.2\.99/);
+  record.content = was;
+
+  zone.splice(zone.indexOf(record), 1);
+  expect((await namesChecked('controller')).names['controller.dns.name']).toMatch(
+    /^failed: there is no record control\./,
+  );
+  zone.push(record);
+
+  // The provider has it, and its name servers do not know yet.
+  hidden = 'control.team-07.hosts.example.com';
+  expect((await namesChecked('controller')).names['controller.dns.name']).toMatch(
+    /^failed: not yet propagated: DNSimple has control\..*answers with nothing/,
+  );
+  hidden = '';
+}
 
 describe('names at DNSimple (a stand-in)', () => {
   it('are planned, made, shown, kept by a second run, and gone after destroy, with the token nowhere', async () => {
@@ -101,6 +159,8 @@ describe('names at DNSimple (a stand-in)', () => {
     expect([server.mutations().length, dnsimple.requests.filter((one) => one.startsWith('POST')).length]).toEqual(
       before,
     );
+
+    await looked();
 
     // The file is not needed any more: the state knows where the token is kept. Without the token nothing is deleted.
     rmSync(file);

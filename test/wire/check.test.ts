@@ -234,6 +234,30 @@ describe('layers', () => {
     expect(events.filter((event) => event.type === 'check' && event.status === 'started')).toHaveLength(2);
   });
 
+  it('a name that leads nowhere is named first, and keeps nothing from being asked; nothing keeps names from it', async () => {
+    const results = await runChecks(
+      [
+        question('http', () => passed()),
+        question('ssh', () => passed()),
+        question('dns', () => failed('no record', 'make it')),
+        question('api', () => passed()),
+        { ...question('dns', () => passed()), chapter: 'ingress' },
+        { ...question('api', () => failed('nobody is healthy', 'look')), chapter: 'ingress' },
+      ],
+      ['runners', 'ingress'],
+      () => {},
+    );
+    expect(results.map(({ layer, status }) => [layer, status])).toEqual([
+      ['api', 'passed'],
+      ['dns', 'failed'],
+      ['ssh', 'passed'],
+      ['http', 'passed'],
+      ['api', 'failed'],
+      ['dns', 'passed'],
+    ]);
+    expect(firstBroken(results)).toMatchObject({ layer: 'dns', hint: 'make it' });
+  });
+
   it('what throws has failed; what is on its way keeps the outside waiting only', async () => {
     const asked: string[] = [];
     const results = await runChecks(
