@@ -5,11 +5,8 @@ import { equalCommand, shellQuote } from '../engine/render.ts';
 import type { Run } from '../engine/run.ts';
 import { type ChapterId, type Difference, type Resource, type Ui, usageError } from '../engine/types.ts';
 import type { Config } from '../steps/config.ts';
-import type { Walk } from '../steps/index.ts';
+import type { Walk, WalkChapter, WalkStep } from '../steps/index.ts';
 import { resourcesOf } from './failure.ts';
-
-type WalkChapter = Walk['chapters'][number];
-type WalkStep = WalkChapter['steps'][number];
 
 export interface ByHandOptions {
   readonly config: Config;

@@ -3,11 +3,9 @@ import type { Journal } from '../engine/journal.ts';
 import { priceOf, usdPerHour } from '../engine/render.ts';
 import type { Run } from '../engine/run.ts';
 import { type Action, CloudspaceError, type Event, type Resource } from '../engine/types.ts';
-import type { Walk } from '../steps/index.ts';
+import type { Walk, WalkChapter, WalkStep } from '../steps/index.ts';
 import { errorEvent } from '../ui/errorText.ts';
 
-type WalkChapter = Walk['chapters'][number];
-type WalkStep = WalkChapter['steps'][number];
 type FailureEvent = Extract<Event, { type: 'failure' }>;
 
 export interface Facts {

@@ -6,11 +6,8 @@ import { tagsFor } from '../engine/tags.ts';
 import type { Event, Output, Resource } from '../engine/types.ts';
 import { guideSection } from '../guide.ts';
 import type { Config } from '../steps/config.ts';
-import type { Walk } from '../steps/index.ts';
+import type { Walk, WalkChapter, WalkStep } from '../steps/index.ts';
 import { KNOWN_SECRETS } from '../steps/secrets.ts';
-
-type WalkChapter = Walk['chapters'][number];
-type WalkStep = WalkChapter['steps'][number];
 
 /** What is shown before a step is asked about: its prose, what it makes, what that costs, the equal commands. */
 export async function stepEvent(

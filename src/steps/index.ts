@@ -11,12 +11,19 @@ import { vpc } from './vpc.ts';
 /** The guide in its order: a prelude and six chapters. */
 export const GUIDE: readonly Chapter<Config>[] = [login, vpc, bastion, controller, runners, ingress, services];
 
+export interface WalkStep {
+  readonly step: Step<Config>;
+  readonly actions: readonly Action[];
+}
+
+export interface WalkChapter {
+  readonly chapter: Chapter<Config>;
+  readonly steps: readonly WalkStep[];
+}
+
 /** The whole walk for one configuration, enumerated once: every mode reads the same list. */
 export interface Walk {
-  readonly chapters: readonly {
-    readonly chapter: Chapter<Config>;
-    readonly steps: readonly { readonly step: Step<Config>; readonly actions: readonly Action[] }[];
-  }[];
+  readonly chapters: readonly WalkChapter[];
   readonly resources: readonly Resource[];
   readonly plays: readonly Play[];
   /** chapter of a resource or play, by key */

@@ -1,5 +1,6 @@
 import { type Aws, connect } from '../../src/aws/clients.ts';
-import { type Outcome, walkthrough } from '../../src/commands/walkthrough.ts';
+import type { Outcome } from '../../src/commands/walkItems.ts';
+import { walkthrough } from '../../src/commands/walkthrough.ts';
 import { startRun } from '../../src/engine/apply.ts';
 import { type Journal, loadState, newState, openJournal } from '../../src/engine/journal.ts';
 import type { Run } from '../../src/engine/run.ts';
