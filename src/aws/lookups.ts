@@ -1,5 +1,6 @@
 import {
   DescribeAvailabilityZonesCommand,
+  DescribeImagesCommand,
   paginateDescribeImages,
   paginateDescribeInstanceTypeOfferings,
 } from '@aws-sdk/client-ec2';
@@ -10,6 +11,7 @@ import {
 } from '@aws-sdk/client-rds';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import type { Aws } from './clients.ts';
+import { isNotFound } from './errors.ts';
 import { all } from './resources/common.ts';
 
 /** Debian's own account on AWS: https://wiki.debian.org/Cloud/AmazonEC2Image/Bookworm */
@@ -44,6 +46,33 @@ export async function newestDebian(aws: Aws, arch: 'amd64' | 'arm64' = 'amd64'):
     });
   }
   return { id: newest.ImageId, name: newest.Name ?? '', rootDevice: newest.RootDeviceName ?? '/dev/xvda' };
+}
+
+/**
+ * The image of an id, and the device that its root disk is attached as. Throws a usage error when the region has no such image, or when its architecture
+ * is not that of the instance type: `RunInstances` would refuse both, half way through the walk.
+ */
+export async function imageOf(aws: Aws, id: string, instanceType: string): Promise<Image> {
+  const answer = await aws.ec2.send(new DescribeImagesCommand({ ImageIds: [id] })).catch((error) => {
+    if (isNotFound(error)) return { Images: [] };
+    throw error;
+  });
+  const image = answer.Images?.[0];
+  if (image === undefined)
+    throw usageError(
+      `there is no image ${id} in ${aws.region}, or this account may not use it`,
+      'images have an id of their own in each region; without --ami the newest Debian 12 is taken',
+      'NoImage',
+    );
+  const wanted = architectureOf(instanceType);
+  const has = image.Architecture === 'arm64' ? 'arm64' : 'amd64';
+  if (has !== wanted)
+    throw usageError(
+      `${id} is an image for ${has}, and ${instanceType} has ${wanted} processors`,
+      'choose another --ami, or another --instance-type (t3.small is amd64, t4g.small arm64)',
+      'WrongArchitecture',
+    );
+  return { id, name: image.Name ?? '', rootDevice: image.RootDeviceName ?? '/dev/xvda' };
 }
 
 /** The architecture of Debian's images for an instance type: AWS's own processors have a `g` after the generation (t4g, m7g, c7gn). */

@@ -1,4 +1,4 @@
-import { architectureOf, lastExpiringCa, latestPostgres, newestDebian, twoZones } from '../aws/lookups.ts';
+import { architectureOf, imageOf, lastExpiringCa, latestPostgres, newestDebian, twoZones } from '../aws/lookups.ts';
 import { type Ui, usageError } from '../engine/types.ts';
 import { LAPTOP_ADDRESS } from '../practice/hosts/types.ts';
 import { type Config, checkRunners, checkSshFrom, checkVpcCidr, DEFAULTS, teamNumber } from '../steps/config.ts';
@@ -18,6 +18,9 @@ export interface Answers {
   readonly saved: Record<string, unknown>;
 }
 
+/** `--ami newest`: the newest Debian 12 of today, where a run would go on with the one that was the newest when it began */
+const NEWEST = 'newest';
+
 /** Throws usage errors on flags that cannot be right, before a cloud is asked anything. */
 export function checkFlags(options: Options): void {
   wantedDns(options);
@@ -28,8 +31,11 @@ export function checkFlags(options: Options): void {
   if (options.name !== undefined) teamNumber(options.name, options.team);
   if (options.provision !== undefined && !['ansible', 'skip'].includes(options.provision))
     throw usageError(`"${options.provision}" is no way to provision`, 'use --provision ansible or --provision skip');
-  if (options.ami !== undefined && !/^ami-[0-9a-f]{8,17}$/.test(options.ami))
-    throw usageError(`"${options.ami}" is not the id of an image`, 'it looks like ami-0123456789abcdef0');
+  if (options.ami !== undefined && options.ami !== NEWEST && !/^ami-[0-9a-f]{8,17}$/.test(options.ami))
+    throw usageError(
+      `"${options.ami}" is not the id of an image`,
+      'it looks like ami-0123456789abcdef0; or give "newest", which is the newest Debian 12',
+    );
   if (options.instanceType !== undefined && !/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/.test(options.instanceType))
     throw usageError(`"${options.instanceType}" is no instance type`, 'it looks like t3.small');
   if (options.dbClass !== undefined && !/^db\.[a-z0-9-]+\.[a-z0-9-]+$/.test(options.dbClass))
@@ -216,10 +222,10 @@ async function lookUp(
 ): Promise<Pick<Config, 'ami' | 'rootDevice' | 'zones' | 'postgresVersion' | 'caCertificate'>> {
   const sameType = saved.instanceType === undefined || saved.instanceType === wanted.instanceType;
   const [image, zones, postgresVersion, caCertificate] = await Promise.all([
-    wanted.ami !== undefined
-      ? { id: wanted.ami, rootDevice: '/dev/xvda' }
-      : text(saved.ami) !== undefined && sameType
-        ? { id: saved.ami as string, rootDevice: saved.rootDevice as string }
+    text(saved.ami) !== undefined && sameType && [undefined, saved.ami].includes(wanted.ami)
+      ? { id: saved.ami as string, rootDevice: saved.rootDevice as string }
+      : wanted.ami !== undefined && wanted.ami !== NEWEST
+        ? imageOf(aws, wanted.ami, wanted.instanceType)
         : newestDebian(aws, architectureOf(wanted.instanceType)),
     (saved.zones as [string, string] | undefined) ?? twoZones(aws, [wanted.instanceType]),
     text(saved.postgresVersion) ?? latestPostgres(aws, wanted.dbClass),

@@ -3,8 +3,9 @@ import { openJournal } from '../engine/journal.ts';
 import type { Lease } from '../engine/lease.ts';
 import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
 import { walk } from '../steps/index.ts';
-import { collectAnswers } from './answers.ts';
+import { checkFlags, collectAnswers } from './answers.ts';
 import type { Context } from './context.ts';
+import { checkCost, costCeiling, costUpTo } from './costCeiling.ts';
 import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
 import { needHosts, readHosts, writeHosts } from './hostsFile.ts';
 import { openLease } from './lease.ts';
@@ -21,6 +22,8 @@ import { openWalkRun } from './walkRun.ts';
  */
 export async function run(context: Context): Promise<number> {
   const { options, ui, signal } = context;
+  checkFlags(options);
+  const ceiling = costCeiling(options);
   const place = await locateExisting(context);
   await needHosts(place.dir, place.name);
   const session = await openSession(
@@ -38,9 +41,12 @@ export async function run(context: Context): Promise<number> {
         'go through the walkthrough with provisioning first',
       );
     const journal = openJournal(session.dir, state);
-    const list = walk(answers.config);
+    const { config } = answers;
+    const list = walk(config);
+    if (!session.practice)
+      await checkCost(costUpTo(list, config.region, 'services'), ceiling, ui, options.yes !== true);
     const deployment = await deploymentDir(options, answers.saved.deployment);
-    const systems = await prepareSystems(context, session, deployment !== referenceDeployment(), answers.config);
+    const systems = await prepareSystems(context, session, deployment !== referenceDeployment(), config);
     const there = await instancesByKey(session);
     const begun = unfinished(there);
     const order = cycleOrder((await readHosts(session.dir)).map(({ name }) => name));
@@ -48,12 +54,19 @@ export async function run(context: Context): Promise<number> {
     const since = journal.state.cycle ?? new Date().toISOString();
     const todo = chosen.filter((key) => begun.includes(key) || !((there.get(key)?.launchedAt ?? '') > since));
     if (todo.length === 0) ui.notify({ type: 'info', text: 'All of these are new already.' });
-    else await confirm(context, todo, begun);
+    else await confirm(context, todo, begun, `${config.instanceType} with ${config.ami}`);
     lease = await openLease(context, session, 'cycle');
     const { hold } = lease;
     if (todo.length > 0) await hold();
     await journal.update((draft) => {
       draft.cycle = since;
+      // An image or a type that was given with this command is that of every host from here on.
+      draft.answers = {
+        ...draft.answers,
+        ami: config.ami,
+        rootDevice: config.rootDevice,
+        instanceType: config.instanceType,
+      };
     });
     for (const [index, key] of todo.entries()) {
       const progress = (status: Extract<Event, { type: 'progress' }>['status'], text: string): void =>
@@ -136,11 +149,16 @@ function quiet(event: Event): boolean {
   return true;
 }
 
-async function confirm({ options, ui }: Context, todo: readonly string[], begun: readonly string[]): Promise<void> {
+async function confirm(
+  { options, ui }: Context,
+  todo: readonly string[],
+  begun: readonly string[],
+  hosts: string,
+): Promise<void> {
   ui.notify({
     type: 'info',
     text: [
-      `**${todo.length === 1 ? 'One host' : `${todo.length} hosts`}** will be replaced by new instances, one after the other: ${todo.join(', ')}.`,
+      `**${todo.length === 1 ? 'One host' : `${todo.length} hosts`}** will be replaced by new instances, one after the other: ${todo.join(', ')}. They will be ${hosts}.`,
       ...(begun.length > 0 ? [`An earlier cycle stopped at ${begun.join(', ')}: it goes on there.`] : []),
       'While one is replaced both are there, and both cost. Addresses, applications, queues, backups and certificates stay.',
     ].join('\n\n'),

@@ -4,6 +4,7 @@ import { type Walk, walk } from '../steps/index.ts';
 import { type Answers, checkFlags, collectAnswers } from './answers.ts';
 import type { Context } from './context.ts';
 import { driftText } from './driftText.ts';
+import { onlyAnew } from './onlyAnew.ts';
 import { type Permission, permissionLines, permissionsFor } from './permissions.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { openSession, type Session } from './session.ts';
@@ -19,12 +20,15 @@ export async function run(context: Context): Promise<number> {
 export function plan(context: Context, how: { practice: boolean; settings?: PracticeSettings }): Promise<number> {
   return planned(context, { ...how, command: 'plan' }, async (session, answers, list, result) => {
     const plays = list.plays.map((play) => play.key);
+    const notes = [...answers.notes, ...onlyAnew(list.resources, result.outputs, result.drift)];
     const permissions = context.options.checkPermissions
       ? await permissionsFor(session, list.resources, result.outputs, context.signal)
       : undefined;
     if (context.options.json)
-      context.print(`${JSON.stringify(document(session, answers, result, plays, permissions), null, 2)}\n`);
-    else context.print(text(session, answers, result, plays.length, permissions));
+      context.print(
+        `${JSON.stringify(document(session, { ...answers, notes }, result, plays, permissions), null, 2)}\n`,
+      );
+    else context.print(text(session, { ...answers, notes }, result, plays.length, permissions));
     return 0;
   });
 }
@@ -112,7 +116,8 @@ function text(
     '',
     `${count('create')} to create, ${count('change')} to change, ${count('keep')} to keep; ${plays} Ansible plays.`,
   );
-  if (plan.drift.length > 0) lines.push('', ...driftText(plan.drift), '`--repair` puts it back.');
+  if (plan.drift.length > 0) lines.push('', ...driftText(plan.drift));
+  if (plan.drift.some(({ mendable }) => mendable)) lines.push('`--repair` puts it back.');
   if (plan.extra.length > 0)
     lines.push(
       '',
@@ -125,7 +130,7 @@ function text(
     ...(permissions === undefined
       ? []
       : ["Permissions, by EC2's dry runs (advice, no promise):", ...permissionLines(permissions), '']),
-    ...[...answers.notes, ...unchecked(permissions !== undefined)].map((note) => `- ${note}`),
+    ...[...answers.notes, ...unchecked(permissions !== undefined)].map((note) => `- ${note.replaceAll('`', '')}`),
     '',
     'Nothing was changed.',
   );

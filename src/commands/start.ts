@@ -18,6 +18,7 @@ import { askHomework } from './homework.ts';
 import { lastAct } from './lastAct.ts';
 import { checkUnchanged, openLease } from './lease.ts';
 import { explain, introduce, offerProfile, roleChooser, settled } from './login.ts';
+import { onlyAnew } from './onlyAnew.ts';
 import { isBegun } from './places.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
 import { faceDrift } from './repair.ts';
@@ -151,6 +152,7 @@ export async function start(
       ...(withoutHosts === undefined ? {} : { withoutHosts }),
     });
     await faceDrift({ run, walk: list, journal, ui, signal, interactive, repair: options.repair === true });
+    for (const text of onlyAnew(list.resources, run.outputs, run.drift)) ui.notify({ type: 'warning', text });
     const outcome = await walkthrough({
       config,
       walk: list,

@@ -97,13 +97,20 @@ function changed(
   const differences = props ? (kind.drift?.(props, out) ?? []) : [];
   if (!props || differences.length === 0) return undefined;
   const before = entries[key]?.props;
-  if (!mine && before !== undefined && before !== fingerprint(props)) return undefined;
-  return {
+  const mendable = differences.filter(({ fixed }) => !fixed);
+  const told = (of: typeof differences): Drift => ({
     ...item,
     what: 'changed',
-    differences,
-    mendable: kind.update !== undefined && differences.some(({ fixed }) => !fixed),
+    differences: of,
+    mendable: kind.update !== undefined && mendable.length > 0,
+  });
+  if (mine || before === undefined || before === fingerprint(props)) return told(differences);
+  // Asked for otherwise than it was made. Where that is only what nothing but a new one can have, the rest was still done by hand.
+  const asMade = {
+    ...props,
+    ...Object.fromEntries(differences.filter(({ fixed }) => fixed).map(({ attribute, have }) => [attribute, have])),
   };
+  return mendable.length > 0 && before === fingerprint(asMade) ? told(mendable) : undefined;
 }
 
 /** What hangs on ours and no step describes: a rule in a group of ours, a route in a table of ours. What hangs on adopted things is their owner's. */

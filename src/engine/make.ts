@@ -143,10 +143,14 @@ export function createMaker(
     const { key, kind } = resource;
     let out = existing;
     for (let round = 1; ; round++) {
-      const differences = (kind.drift?.(props, out) ?? []).filter(({ fixed }) => fixed !== true);
+      const all = kind.drift?.(props, out) ?? [];
+      const differences = all.filter(({ fixed }) => fixed !== true);
+      // What only a new one can have was not put in shape: the journal goes on saying what it was made with.
+      const shaped = differences.length === all.length;
       if (!kind.update || differences.length === 0 || hold || round > MOST_UPDATES) {
         const known = journal.state.resources[key];
-        if (!hold && known && known.props !== fingerprint(props)) await record(resource, 'created', out, props);
+        if (!hold && shaped && known && known.props !== fingerprint(props))
+          await record(resource, 'created', out, props);
         if (out === existing) report(resource, 'kept', { id: out.id });
         else report(resource, 'updated', { id: out.id });
         return out;
@@ -155,7 +159,7 @@ export function createMaker(
         report(resource, 'updating', { id: out.id, detail: differences.map(({ attribute }) => attribute).join(', ') });
       const now = out;
       out = await mutate(() => kind.update?.(cloud, props, now, context(key)) as Promise<Output>);
-      await record(resource, 'created', out, props);
+      await record(resource, 'created', out, shaped ? props : undefined);
     }
   }
 

@@ -16,7 +16,7 @@ test('all hosts are replaced, one after another, and no request fails meanwhile'
   const keys = await on('controller', 'sha256sum < /etc/cloudspace/authority/ca.crt');
 
   const visitors = [steadily(asked), steadily({ ...asked, secure: true })];
-  const cycled = await run('cycle', 'all', '--yes');
+  const cycled = await run('cycle', 'all', '--yes', '--instance-type', 't3.medium');
   const seen = await Promise.all(visitors.map((visitor) => visitor.stop()));
   expect(cycled.code, `${cycled.stdout}\n${cycled.stderr}`.slice(-4000)).toBe(0);
   for (const { bad, count } of seen) {
@@ -41,5 +41,7 @@ test('afterwards everything is as it should be, and nothing is left to do', { ti
   const plan = JSON.parse((await must('plan', '--practice', '--json')).stdout);
   expect(plan.resources.filter(({ action }: { action: string }) => action !== 'keep')).toEqual([]);
   expect(plan.extra).toEqual([]);
+  expect(plan.config.instanceType).toBe('t3.medium');
+  expect(plan.notes.join('\n')).not.toMatch(/is asked for/);
   await must('services', 'delete', 'cycle-queue', '--yes');
 });

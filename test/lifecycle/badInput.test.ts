@@ -45,6 +45,7 @@ describe('refused with exit code 2 before anything is created', () => {
     [['--account', '12'], /"12"/],
     [['--provision', 'magic'], /"magic"/],
     [['--ami', 'debian'], /"debian" is not the id of an image/],
+    [['--ami', 'ami-0123456789abcdef0'], /no image ami-0123456789abcdef0 in \S+, or this account may not use it/],
     [['--region', 'Frankfurt'], /"Frankfurt"/],
     [['--endpoint-url', 'not a url'], /not a url/],
     [['--config', join(dir, 'none.yaml')], /cannot read the config file/],

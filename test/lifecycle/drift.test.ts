@@ -41,6 +41,7 @@ const start = (...more: string[]) => on(['start', '--yes', ...args, ...more]);
 interface Plan {
   readonly resources: readonly { key: string; id: string; action: string }[];
   readonly drift: readonly DriftItem[];
+  readonly notes: readonly string[];
 }
 async function plan(): Promise<Plan> {
   const { code, stdout, stderr } = await on(['plan', '--json', ...args]);
@@ -303,5 +304,39 @@ describe('what was removed', () => {
     const after = await plan();
     expect(after.drift).toEqual([]);
     expect(after.resources.filter(({ action }) => action !== 'keep')).toEqual([]);
+  });
+});
+
+describe('hosts of another type, asked for when they are there', () => {
+  const larger = ['--instance-type', 't3.medium'];
+  const said = /instanceType is t3\.small, and t3\.medium is asked for; `cloudspace cycle` replaces hosts/;
+
+  it('stay as they are, which start and plan say each time, and nobody is blamed for it', async () => {
+    await remember();
+    const { usdPerHour } = JSON.parse((await on(['status', '--json', ...base])).stdout);
+    const before = server.mutations().length;
+    for (let time = 1; time <= 2; time++) {
+      const { code, stdout, stderr } = await start(...larger);
+      expect(code, stderr + stdout).toBe(0);
+      expect((stdout + stderr).replaceAll(/\s+/g, ' ')).toMatch(said);
+    }
+    expect(server.mutations().slice(before)).toEqual([]);
+    const after = await plan();
+    expect(after.drift).toEqual([]);
+    expect(after.notes.join('\n')).toMatch(said);
+    // They cost what they cost.
+    expect(JSON.parse((await on(['status', '--json', ...base])).stdout).usdPerHour).toBe(usdPerHour);
+  });
+
+  it('do not hide what was changed by hand', async () => {
+    await aws.ec2.send(
+      new ModifyInstanceAttributeCommand({ InstanceId: id('runner-1'), SourceDestCheck: { Value: false } }),
+    );
+    const { drift } = await plan();
+    expect(drift.map(({ key: of, differences }) => [of, differences.map(({ attribute }) => attribute)])).toEqual([
+      ['runner-1', ['sourceDestCheck']],
+    ]);
+    expect((await start('--repair')).code).toBe(0);
+    expect((await plan()).drift).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Aws, type AwsRequest, connect } from '../../src/aws/clients.ts';
 import { identity } from '../../src/aws/credentials.ts';
-import { latestPostgres, twoZones } from '../../src/aws/lookups.ts';
+import { imageOf, latestPostgres, newestDebian, twoZones } from '../../src/aws/lookups.ts';
 import * as kinds from '../../src/aws/resources/index.ts';
 import type { InstanceProps } from '../../src/aws/resources/instance.ts';
 import type { AnyKind, Output } from '../../src/engine/types.ts';
@@ -64,6 +64,13 @@ describe('look-ups', () => {
     expect(made.ca?.id).toMatch(/^rds-ca-/);
     await expect(twoZones(aws, ['x99.huge'])).rejects.toMatchObject({ exitCode: 2 });
     await expect(latestPostgres(aws, 'db.x99.huge')).rejects.toMatchObject({ exitCode: 2 });
+  });
+
+  it('takes an image that is there and fits the processors', async () => {
+    const { id } = await newestDebian(aws);
+    expect(await imageOf(aws, id, 't3.small')).toMatchObject({ id, rootDevice: '/dev/xvda' });
+    await expect(imageOf(aws, id, 't4g.small')).rejects.toMatchObject({ code: 'WrongArchitecture', exitCode: 2 });
+    await expect(imageOf(aws, 'ami-0123456789abcdef0', 't3.small')).rejects.toMatchObject({ code: 'NoImage' });
   });
 });
 

@@ -1,4 +1,4 @@
-import { cloud, common, practiceOnly, textOnly, yes } from './options.ts';
+import { ami, cloud, common, instanceType, maxUsdPerHour, practiceOnly, textOnly, yes } from './options.ts';
 import type { CommandSpec } from './spec.ts';
 
 /** The hosts, through the bastion. */
@@ -52,8 +52,8 @@ export const hostsCommands: readonly CommandSpec[] = [
     name: 'cycle',
     arguments: '[host]',
     summary: 'replace hosts by new ones, one by one, while applications go on answering',
-    options: [yes, ...cloud, ...practiceOnly, ...common],
-    examples: ['cloudspace cycle runner-1', 'cloudspace cycle all --yes'],
+    options: [yes, ami, instanceType, maxUsdPerHour, ...cloud, ...practiceOnly, ...common],
+    examples: ['cloudspace cycle runner-1', 'cloudspace cycle all --yes', 'cloudspace cycle all --ami newest'],
     load: () => import('../cycle.ts'),
   },
 ];

@@ -19,6 +19,11 @@ export const maxUsdPerHour: OptionSpec = {
 };
 export const hosts: OptionSpec = { flags: '--hosts <kind>', text: 'containers or none (default containers)' };
 export const speed: OptionSpec = { flags: '--speed <factor>', text: "1 = AWS's real durations (default 60)" };
+export const ami: OptionSpec = {
+  flags: '--ami <id>',
+  text: 'image of all hosts, or newest (default: the Debian 12 that was the newest at the start)',
+};
+export const instanceType: OptionSpec = { flags: '--instance-type <type>', text: 'of all hosts (default t3.small)' };
 /** Where the only thing that is asked is whether to go on. */
 export const yes: OptionSpec = { flags: '--yes', text: 'ask nothing' };
 
@@ -53,8 +58,8 @@ export const shape: readonly OptionSpec[] = [
   { flags: '--ssh-from <cidr>', text: 'who may reach the bastion (default: your own address)' },
   { flags: '--allow-world-ssh', text: 'accept --ssh-from 0.0.0.0/0' },
   { flags: '--ssh-public-key <file>', text: "your public key (default: the agent's first)" },
-  { flags: '--ami <id>', text: 'image of all hosts (default: newest Debian 12)' },
-  { flags: '--instance-type <type>', text: 'of all hosts (default t3.small)' },
+  ami,
+  instanceType,
   { flags: '--db-class <class>', text: 'of the database (default db.t4g.micro)' },
   { flags: '--dns-provider <name>', text: 'dnsimple, route53 or none (default none: names from addresses)' },
   { flags: '--host-domain <domain>', text: 'hosts get names in it: bastion.<name>.<domain>' },
