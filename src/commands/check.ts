@@ -3,13 +3,13 @@ import { type Facts, gatherFacts } from '../checks/facts.ts';
 import { CHAPTER_HOSTS } from '../checks/hosts.ts';
 import { firstBroken, type Result, runChecks } from '../checks/run.ts';
 import { CHAPTERS, type ChapterId } from '../engine/types.ts';
+import { checkChapter } from './chapterName.ts';
 import { questionsOf } from './checkQuestions.ts';
 import type { Context } from './context.ts';
 import { readEndpoints } from './endpointsFile.ts';
 import { readHosts } from './hostsFile.ts';
 import { locateExisting } from './places.ts';
 import { deploymentDir, openSession } from './session.ts';
-import { checkChapter } from './start.ts';
 
 /**
  * `cloudspace check [CHAPTER]`: looks from the outside at what is there, and names the first layer that is broken. Changes nothing, on the hosts of a practice

@@ -17,6 +17,7 @@ import { type Journal, openJournal } from '../engine/journal.ts';
 import { CHAPTERS, type ChapterId, CloudspaceError, type Event, type Found, usageError } from '../engine/types.ts';
 import { type Config, DEFAULTS, teamNumber } from '../steps/config.ts';
 import { type Walk, walk } from '../steps/index.ts';
+import { checkChapter } from './chapterName.ts';
 import type { Context } from './context.ts';
 import { checkFinalSnapshot, decideFinalSnapshot } from './finalSnapshot.ts';
 import { readHosts, writeHosts } from './hostsFile.ts';
@@ -24,7 +25,6 @@ import { openLease } from './lease.ts';
 import { leftOver, summaryOf } from './leftovers.ts';
 import { locateExisting } from './places.ts';
 import { openSession, type Session } from './session.ts';
-import { checkChapter } from './start.ts';
 
 /**
  * `cloudspace destroy`: everything with this Cloudspace's tags, in the reverse of the graph; with `--to` only what came after a chapter. Ends with a fresh
