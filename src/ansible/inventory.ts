@@ -4,7 +4,7 @@ import { checkHosts } from './checkHosts.ts';
 import type { Host } from './types.ts';
 
 /** One group a role; they exist also while empty, so that a play on them is no mistake. */
-export const ROLE_GROUPS = ['bastion', 'controller', 'runners', 'builders', 'services'] as const;
+const ROLE_GROUPS = ['bastion', 'controller', 'runners', 'builders', 'services'] as const;
 
 export interface InventoryOptions {
   /** path of the ssh_config that reaches the hosts (see sshConfig.ts) */

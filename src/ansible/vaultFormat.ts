@@ -18,11 +18,6 @@ export function isVault(text: string): boolean {
   return text.startsWith('$ANSIBLE_VAULT;');
 }
 
-/** The label in a 1.2 header; undefined in a 1.1 one. */
-export function vaultLabel(vaultText: string): string | undefined {
-  return vaultText.split('\n', 1)[0]?.split(';')[3]?.trim();
-}
-
 /** Encrypts text with a password, under a vault id. Output ends with a newline, as `ansible-vault` writes it. */
 export async function encrypt(text: string, password: string, vaultId: string): Promise<string> {
   const salt = randomBytes(32);

@@ -63,7 +63,7 @@ async function backUp(file: string): Promise<string> {
 }
 
 /** The text with the keys set, and what an existing section said otherwise. */
-export function setKeys(
+function setKeys(
   before: string,
   name: string,
   settings: ProfileSettings,

@@ -13,7 +13,7 @@ export { awsFiles, profiles, type Resolved, resolveEndpoint, resolveRegion } fro
 const MARGIN = 5 * 60_000;
 
 /** The role that AWS Organizations puts into every account it makes. */
-export const ORGANIZATION_ROLE = 'OrganizationAccountAccessRole';
+const ORGANIZATION_ROLE = 'OrganizationAccountAccessRole';
 
 export interface CredentialOptions {
   /** `--profile`; left out: AWS_PROFILE, else the environment's keys, else `default` */

@@ -300,7 +300,7 @@ export function describeUse(use: QuotaUse, amount: number, region: string): stri
  * When AWS refused because a quota is full: which one, how it stands, who could make room. Undefined for every other error, and when that cannot be
  * found out. Reads only.
  */
-export async function explainQuota(aws: Aws, error: unknown): Promise<string | undefined> {
+async function explainQuota(aws: Aws, error: unknown): Promise<string | undefined> {
   const code = codeOf(error);
   const quota = QUOTAS.find(({ errors }) => errors.includes(code));
   if (!quota) return undefined;

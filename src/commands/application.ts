@@ -25,7 +25,7 @@ export interface Wanted {
 const APP = /^[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?$/;
 /** The registry keeps the base image below this name; the others are accounts that every Debian has. */
 const RESERVED = ['cloudspace', 'root', 'admin', 'daemon', 'nobody', 'sshd'];
-export const MOST_REPLICAS = 100;
+const MOST_REPLICAS = 100;
 
 /** Reads folder and flags. `domainOf` gives the domain that applications without one of their own are under. Throws usage errors; nothing has been asked of any host then. */
 export async function wanted(

@@ -44,7 +44,7 @@ export function configError(file: string, problems: readonly Problem[]): Cloudsp
   });
 }
 
-export const problemText = ({ key, message }: Problem): string => (key === '' ? message : `${key}: ${message}`);
+const problemText = ({ key, message }: Problem): string => (key === '' ? message : `${key}: ${message}`);
 
 /** Reads and checks a file. Throws a usage error only when it cannot be read; what is wrong inside comes as problems, all at once, in the file's order. */
 export async function checkConfigFile(file: string): Promise<ConfigFile> {

@@ -38,7 +38,7 @@ export function homework(): Promise<ChapterQuestions[]> {
 }
 
 /** What new notes begin with. */
-export function preambleOf(name: string): string {
+function preambleOf(name: string): string {
   return `# Notes of ${name}`;
 }
 

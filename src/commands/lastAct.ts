@@ -7,7 +7,7 @@ import { domainOfApplications } from './domains.ts';
 import type { Place } from './places.ts';
 
 /** The sample application that comes with the product. */
-export const SAMPLE = 'hello';
+const SAMPLE = 'hello';
 
 export interface LastActOptions {
   readonly place: Place & { readonly state: State };

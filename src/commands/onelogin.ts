@@ -35,7 +35,7 @@ function parse(text: string, flag: string): OneloginApplication {
   return { appId, entityId };
 }
 
-export const isAppId = (text: string): boolean => /^\d{1,12}$/.test(text);
+const isAppId = (text: string): boolean => /^\d{1,12}$/.test(text);
 
 /** A SAML entity id: a URI of at most 1024 characters (SAML 2.0 core, 8.3.6). */
 export function isEntityId(value: string): boolean {

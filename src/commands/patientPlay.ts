@@ -33,7 +33,7 @@ export async function patientPlay(options: PatientOptions): Promise<PlaybookResu
 }
 
 /** The hosts of a failed run, if all of them did answer at first and then did not. */
-export function lostHosts({ failedHosts, recap, keyChange }: PlaybookResult): readonly string[] {
+function lostHosts({ failedHosts, recap, keyChange }: PlaybookResult): readonly string[] {
   const lost = failedHosts.filter((host) => (recap[host]?.unreachable ?? 0) > 0 && (recap[host]?.ok ?? 0) > 0);
   return keyChange === undefined && lost.length === failedHosts.length ? lost : [];
 }

@@ -6,7 +6,7 @@ import type { Options } from './context.ts';
 import { practiceDir } from './places.ts';
 
 /** Sixty times AWS's pace: a database takes seconds, and its waiting can still be seen. */
-export const DEFAULT_SPEED = 60;
+const DEFAULT_SPEED = 60;
 
 export interface PracticeSettings {
   readonly speed: number;

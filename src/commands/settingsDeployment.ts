@@ -107,8 +107,6 @@ export function deploymentFields(base: string) {
   };
 }
 
-export const MAPPING_KEYS = Object.keys(deploymentFields('.'));
-
 type Fields = {
   [K in keyof ReturnType<typeof deploymentFields>]?: z.output<ReturnType<typeof deploymentFields>[K]> | undefined;
 };

@@ -41,12 +41,12 @@ export async function keyFromAgent(): Promise<SshKey | undefined> {
 }
 
 /** Where the key lies that cloudspace makes when there is none. */
-export function ownKeyFile(dir: string): string {
+function ownKeyFile(dir: string): string {
   return join(dir, 'id_ed25519');
 }
 
 /** Makes a key for this Cloudspace in its state folder, or finds the one made before. Throws CloudspaceError `NoSshKeygen`. */
-export async function makeKey(dir: string, name: string): Promise<SshKey> {
+async function makeKey(dir: string, name: string): Promise<SshKey> {
   const identityFile = ownKeyFile(dir);
   if (!existsSync(`${identityFile}.pub`)) {
     await mkdir(dir, { recursive: true, mode: 0o700 });

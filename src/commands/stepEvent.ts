@@ -62,7 +62,7 @@ export async function stepEvent(
   };
 }
 
-export function commandsOf(
+function commandsOf(
   resources: readonly Resource[],
   config: Config,
   walk: Walk,

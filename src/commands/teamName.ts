@@ -5,7 +5,7 @@ import type { Options } from './context.ts';
 /** In a config file that is handed to all teams the name may be `hackathon-{team}`: the number becomes two digits. */
 const PLACE = '{team}';
 
-export function nameForTeam(template: string, team: string | number): string {
+function nameForTeam(template: string, team: string | number): string {
   return checkName(template.replace(PLACE, String(teamNumber('', team)).padStart(2, '0')));
 }
 

@@ -48,7 +48,7 @@ export function placesOf(name: string, dns: DnsConfig): DnsPlace[] {
 }
 
 /** The names that records will be made for. */
-export function namesOf(config: { readonly name: string; readonly dns: DnsConfig }): string[] {
+function namesOf(config: { readonly name: string; readonly dns: DnsConfig }): string[] {
   const hosts = ['bastion', 'controller', 'services'].flatMap((host) => publicNameOf(config, host) ?? []);
   return [...hosts, `*.${applicationsDomain(config)}`];
 }

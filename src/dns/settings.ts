@@ -2,7 +2,7 @@ import { domainToASCII } from 'node:url';
 import { usageError } from '../engine/types.ts';
 
 /** Who keeps the names. `none`: names are computed (sslip.io; *.localhost in practice), and there is no record to make. */
-export const DNS_PROVIDERS = ['dnsimple', 'route53', 'none'] as const;
+const DNS_PROVIDERS = ['dnsimple', 'route53', 'none'] as const;
 export type DnsProviderName = (typeof DNS_PROVIDERS)[number];
 
 /** What the steps know of DNS: no secret, saved with the state. Zones are looked up once (see preflight.ts). */

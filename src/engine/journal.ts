@@ -56,7 +56,7 @@ export interface State {
   cycle?: string;
 }
 
-export const STATE_VERSION = 1;
+const STATE_VERSION = 1;
 
 /** Changes of the format, each from its index to the next version. None yet: version 1 is the first. */
 const MIGRATIONS: Readonly<Record<number, (state: Record<string, unknown>) => Record<string, unknown>>> = {};
@@ -71,7 +71,7 @@ export interface Journal {
   update(change: (state: State) => void): Promise<void>;
 }
 
-export function statePath(dir: string): string {
+function statePath(dir: string): string {
   return join(dir, 'state.json');
 }
 

@@ -57,7 +57,7 @@ export interface LeaseOptions {
 /** Seconds between two signs of life. One who takes over from a run that lives waits this long: by then that run has noticed. */
 const RENEW_SECONDS = 120;
 /** Without a sign of life for this long a lease is stale. */
-export const STALE_SECONDS = 600;
+const STALE_SECONDS = 600;
 /** A holder that could not write a sign of life for this long (a laptop that slept) makes sure before it changes anything. */
 const DOUBT_SECONDS = 300;
 

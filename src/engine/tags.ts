@@ -1,6 +1,6 @@
 /** Where a resource comes from. Only adopted ones carry it: made by a person, taken into the Cloudspace, never changed unasked, never deleted. */
-export const ORIGIN_TAG = 'cloudspace:origin';
-export const ADOPTED = 'adopted';
+const ORIGIN_TAG = 'cloudspace:origin';
+const ADOPTED = 'adopted';
 
 /** The tags every resource is created with, in the same request. */
 export function tagsFor(name: string, key: string, chapter: string): Record<string, string> {

@@ -13,7 +13,7 @@ interface Surroundings {
 
 /** Looks after each request whose outcome is unknown, 2 s apart at pace 1. EC2's listings usually catch up within seconds. */
 export const LOOKS = 5;
-export const LOOK_SECONDS = 2;
+const LOOK_SECONDS = 2;
 /** Requests in all for one thing whose answers get lost. */
 const SENDS = 3;
 

@@ -7,7 +7,7 @@ import { opCommand } from './onePassword.ts';
 import type { SecretRef } from './reference.ts';
 
 /** Names a socket in the environment of a run's children: a path, no secret. */
-export const SOCKET_VARIABLE = 'CLOUDSPACE_VAULT_SOCKET';
+const SOCKET_VARIABLE = 'CLOUDSPACE_VAULT_SOCKET';
 
 /**
  * Writes the vault password client that a reference stands for: an executable that prints the password, as `ansible-vault --vault-id ID@FILE` and

@@ -9,10 +9,10 @@ import { queues } from './rabbitmq.ts';
 import { network } from './vpc.ts';
 
 /** AMQP over TLS, IANA's port for it. */
-export const AMQPS_PORT = 5671;
+const AMQPS_PORT = 5671;
 
 /** Secrets of the services API, by their names in the vault file (the guide's chapter 6): five of 64 characters, one Fernet key. */
-export const SERVICE_SECRETS = {
+const SERVICE_SECRETS = {
   services_api_token: 'password',
   services_database_password: 'password',
   services_rabbitmq_password: 'password',

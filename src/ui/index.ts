@@ -4,7 +4,7 @@ import { wantsColor, wantsUnicode } from './look.ts';
 import { plainUi } from './plain.ts';
 import { terminalUi } from './terminal.ts';
 
-export { type ErrorEvent, errorEvent, errorText } from './errorText.ts';
+export { type ErrorEvent, errorEvent } from './errorText.ts';
 export { type JsonOptions, jsonUi } from './json.ts';
 export { type PlainOptions, plainUi } from './plain.ts';
 export { type TerminalOptions, terminalUi } from './terminal.ts';

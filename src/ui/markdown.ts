@@ -120,7 +120,7 @@ export function renderMarkdown(
 }
 
 /** Markdown within a line without its marks, for cells and widths. */
-export const plainText = (text: string): string =>
+const plainText = (text: string): string =>
   inline(text, { color: true })
     .map((span) => span.text)
     .join('');

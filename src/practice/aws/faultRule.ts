@@ -72,7 +72,7 @@ export interface FaultRule {
 }
 
 /** One line for `--help` and for errors. */
-export const GRAMMAR = 'TARGET:EFFECT[,after][,times=N], such as RunInstances:throttle=3 or mutation#12:drop,after';
+const GRAMMAR = 'TARGET:EFFECT[,after][,times=N], such as RunInstances:throttle=3 or mutation#12:drop,after';
 
 /**
  * Reads a rule; `operations` are the names there are, with whether each changes something.

@@ -40,7 +40,7 @@ export function fingerprint({ ClientToken: _, ...request }: Record<string, unkno
 }
 
 /** JSON with sorted keys: equal requests are equal text, whatever the order of their parameters. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (value && typeof value === 'object' && !(value instanceof Date)) {
     const entries = Object.entries(value).filter(([, item]) => item !== undefined);

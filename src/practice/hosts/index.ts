@@ -13,7 +13,7 @@ import { hash, LABEL, type Machine } from './machine.ts';
 import { openPorts } from './ports.ts';
 import type { DesiredHosts, HostState, Hosts, TargetHealth } from './types.ts';
 
-export { detectEngine, type Engine, startDockerd } from './engine.ts';
+export { type Engine, startDockerd } from './engine.ts';
 
 export interface ContainerHostsOptions {
   /** the practice's folder; its absolute path is the identity of everything that is made */

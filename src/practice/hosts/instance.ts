@@ -7,7 +7,7 @@ import type { DesiredInstance } from './types.ts';
  * Ports of an instance that are published on loopback. Also of a private one, whose firewall keeps them closed: an instance can become
  * public when a route is added, and a container's published ports cannot be changed.
  */
-export const INSTANCE_PORTS: readonly number[] = [22, 80, 443, 8443];
+const INSTANCE_PORTS: readonly number[] = [22, 80, 443, 8443];
 
 /** Container of an EC2 instance: systemd as PID 1, sshd, the key pair's key for the user admin. */
 export function instanceMachine(instance: DesiredInstance, gateway: string): Machine {

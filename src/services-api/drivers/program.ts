@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 const KEPT = 4000;
 
 /** What a program said when it failed. */
-export class ProgramError extends Error {}
+class ProgramError extends Error {}
 
 export interface ProgramOptions {
   readonly env: Readonly<Record<string, string>>;

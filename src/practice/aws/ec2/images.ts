@@ -5,7 +5,7 @@ import { filtered, page } from '../filters.ts';
 import { on } from '../operation.ts';
 
 /** The account of Debian's own images. Source: https://wiki.debian.org/Cloud/AmazonEC2Image */
-export const DEBIAN_OWNER = '136693071363';
+const DEBIAN_OWNER = '136693071363';
 
 const ARCHITECTURES = { amd64: 'x86_64', arm64: 'arm64' } as const;
 

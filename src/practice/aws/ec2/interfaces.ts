@@ -93,12 +93,12 @@ export function publicDnsName(ip: string, regionName: string): string {
   return `ec2-${ip.replaceAll('.', '-')}.${domain}.amazonaws.com`;
 }
 
-export function addressOf(region: RegionWorld, interfaceId: string): Address | undefined {
+function addressOf(region: RegionWorld, interfaceId: string): Address | undefined {
   return Object.values(region.addresses).find((one) => one.association?.networkInterfaceId === interfaceId);
 }
 
 /** MAC address derived from the interface's id: locally administered, stable. */
-export function macAddress(id: string): string {
+function macAddress(id: string): string {
   return `0a:${id.slice(-10).match(/../g)?.join(':') ?? ''}`;
 }
 

@@ -23,7 +23,7 @@ function sshStrings(blob: Buffer): Buffer[] {
  * Reads an OpenSSH public key and computes the fingerprint that EC2 shows for imported keys: for ED25519 the SHA-256 of the key in
  * base64, for RSA the MD5 of its DER form. Throws InvalidKey.Format for anything else. Source: EC2 User Guide, "Verify the fingerprint".
  */
-export function readPublicKey(text: string): Pick<KeyPair, 'type' | 'fingerprint' | 'publicKey'> {
+function readPublicKey(text: string): Pick<KeyPair, 'type' | 'fingerprint' | 'publicKey'> {
   const [kind = '', base64 = ''] = text.trim().split(/\s+/);
   const blob = Buffer.from(base64, 'base64');
   const [name, first, second] = sshStrings(blob);

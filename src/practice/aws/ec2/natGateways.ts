@@ -12,7 +12,7 @@ import type { NatGateway } from './records.ts';
 /** Typical seconds: until available, until one that cannot work is reported as failed, until deleted. */
 const SECONDS = { pending: 90, failing: 10, deleting: 45 };
 
-export function natGatewayState(
+function natGatewayState(
   gateway: NatGateway,
   clock: Clock,
 ): 'pending' | 'available' | 'failed' | 'deleting' | 'deleted' {

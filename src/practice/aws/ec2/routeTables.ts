@@ -46,7 +46,7 @@ function isAlive(context: Context, { gatewayId, natGatewayId, networkInterfaceId
 }
 
 /** The route table that a subnet uses: its own, else the VPC's main one. */
-export function routeTableOf(region: RegionWorld, subnetId: string): RouteTable | undefined {
+function routeTableOf(region: RegionWorld, subnetId: string): RouteTable | undefined {
   const tables = Object.values(region.routeTables);
   const vpcId = region.subnets[subnetId]?.vpcId;
   return (

@@ -8,7 +8,7 @@ import { newId, type RegionWorld } from '../world.ts';
 import type { Vpc } from './records.ts';
 import { createGroup, removeGroup } from './securityGroups.ts';
 
-export function describeVpc(region: RegionWorld, vpc: Vpc) {
+function describeVpc(region: RegionWorld, vpc: Vpc) {
   return {
     VpcId: vpc.id,
     OwnerId: region.account,

@@ -6,7 +6,7 @@ import { arn, filtered, invalidValue, pageOf } from './common.ts';
 
 /** PostgreSQL versions on offer, oldest first. The hosts run Debian's PostgreSQL, whatever version the API says. */
 const VERSIONS = ['14.19', '14.20', '15.14', '15.15', '16.10', '16.11', '17.6', '17.7', '18.1'];
-export const DEFAULT_VERSION = '17.6';
+const DEFAULT_VERSION = '17.6';
 
 /** Certificate authorities with the ends of their validity. Source: RDS User Guide, "Using SSL/TLS to encrypt a connection". */
 export const CERTIFICATES = [
