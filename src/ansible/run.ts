@@ -147,9 +147,10 @@ function arguments_(options: PlaybookOptions, playbook: string, varsFile: string
   return [...words, '--extra-vars', `@${varsFile}`, playbook];
 }
 
-/** As with Ansible, a password file that may be executed is a program that prints the password. */
+/** As with Ansible, a password file that may be executed is a program that prints the password. Ours asks this process, by the socket in its `env`. */
 function asksPrograms({ vault, vaultIds = {} }: PlaybookOptions): boolean {
-  const files = [...(vault ? [vault.passwordFile] : []), ...Object.values(vaultIds)];
+  const handedOver = Object.keys(vault?.env ?? {}).length > 0;
+  const files = [...(vault && !handedOver ? [vault.passwordFile] : []), ...Object.values(vaultIds)];
   return files.some((file) => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o111) !== 0);
 }
 

@@ -23,7 +23,7 @@ export async function openOwnVault(context: Context, dir: string): Promise<OwnVa
   const client = await import('../secrets/passwordClient.ts');
   const password = () => secretsOf(context).read(ref, 'vault.password');
   const passwordFile = await client.writePasswordClient(dir, ref);
-  const server = client.isHandedOver(ref) ? await client.servePassword(password) : undefined;
-  const vault = openVault({ dir, vaultId, passwordFile, password, onSecret, env: server?.env ?? {} });
-  return { ...vault, close: async () => server?.close() };
+  const server = await client.servePassword(password);
+  const vault = openVault({ dir, vaultId, passwordFile, password, onSecret, env: server.env });
+  return { ...vault, close: () => server.close() };
 }

@@ -16,7 +16,7 @@ const SOCKET_VARIABLE = 'CLOUDSPACE_VAULT_SOCKET';
  */
 export async function writePasswordClient(dir: string, ref: SecretRef): Promise<string> {
   const file = join(dir, 'vault-password-client');
-  await writeAtomically(file, `#!/bin/sh\n# Prints the password of the vault beside it.\n${body(ref)}\n`, {
+  await writeAtomically(file, `#!/bin/sh\n# Prints the password of the vault beside it.\n${FROM_RUN}\n${body(ref)}\n`, {
     mode: 0o700,
   });
   return file;
@@ -31,10 +31,9 @@ function body(ref: SecretRef): string {
     case 'file':
       return `exec cat ${quote(ref.path)}`;
     case 'env':
-      return `${FROM_RUN}\nprintf '%s' "\${${ref.name}:?the vault password is expected there}"`;
+      return `printf '%s' "\${${ref.name}:?the vault password is expected there}"`;
     case 'prompt':
       return [
-        FROM_RUN,
         "printf 'Vault password: ' >/dev/tty",
         'stty -echo </dev/tty && trap "stty echo </dev/tty" EXIT INT TERM',
         'IFS= read -r password </dev/tty && echo >/dev/tty',
@@ -45,13 +44,13 @@ function body(ref: SecretRef): string {
   }
 }
 
-/** While a run of this program is under way it has the password already, and hands it over. */
+/**
+ * While a run of this program is under way it has the password already, and hands it over: nobody is asked twice, `op` runs once, and Ansible and all its children do
+ * without the person's whole environment, in which that program would find its own token.
+ */
 const FROM_RUN = `if [ -S "\${${SOCKET_VARIABLE}:-}" ]; then
   exec ${quote(process.execPath)} -e "require('net').connect(process.argv[1]).pipe(process.stdout)" "$${SOCKET_VARIABLE}"
 fi`;
-
-/** Must a run hand the password over itself? Somebody who was asked is not asked again, and a variable is not left to every child. */
-export const isHandedOver = (ref: SecretRef): boolean => ref.kind === 'prompt' || ref.kind === 'env';
 
 export interface PasswordServer {
   /** for the environment of `ansible-playbook` */

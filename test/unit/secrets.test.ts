@@ -236,19 +236,22 @@ describe('the vault password client', () => {
     expect(readFileSync(file, 'utf8')).not.toContain('the-dns-token');
   });
 
-  it.each(['prompt', 'env:VAULT_PASSWORD'])('%s: takes it from the run that knows it', async (text) => {
-    const file = await writePasswordClient(dir, parseReference(text));
-    const server = await servePassword(async () => 'asked before');
-    try {
-      // The server is this process: the client may not block it.
-      const { execFile } = await import('node:child_process');
-      const { promisify } = await import('node:util');
-      const { stdout } = await promisify(execFile)(file, [], { env: { PATH: process.env.PATH, ...server.env } });
-      expect(stdout).toBe('asked before');
-      const [path = ''] = Object.values(server.env);
-      expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
-    } finally {
-      await server.close();
-    }
-  });
+  it.each(['prompt', 'env:VAULT_PASSWORD', 'op://team/dns/token'])(
+    '%s: takes it from the run that knows it',
+    async (text) => {
+      const file = await writePasswordClient(dir, parseReference(text));
+      const server = await servePassword(async () => 'asked before');
+      try {
+        // The server is this process: the client may not block it.
+        const { execFile } = await import('node:child_process');
+        const { promisify } = await import('node:util');
+        const { stdout } = await promisify(execFile)(file, [], { env: { PATH: process.env.PATH, ...server.env } });
+        expect(stdout).toBe('asked before');
+        const [path = ''] = Object.values(server.env);
+        expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700);
+      } finally {
+        await server.close();
+      }
+    },
+  );
 });
