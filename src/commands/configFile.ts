@@ -29,7 +29,7 @@ export async function readConfigFile(path: string | undefined): Promise<Options>
   const file = path ?? DEFAULT_FILE;
   if (path === undefined && !existsSync(file)) return {};
   const read = await checkConfigFile(file);
-  if ('options' in read) return read.options;
+  if ('options' in read) return { ...read.options, configFile: file };
   throw configError(file, read.problems);
 }
 

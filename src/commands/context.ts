@@ -59,6 +59,8 @@ export interface Options {
   takeOver?: boolean;
   stateDir?: string;
   config?: string;
+  /** the configuration file that was read; undefined: there was none */
+  configFile?: string;
   practice?: boolean;
   hosts?: string;
   speed?: string;

@@ -23,6 +23,8 @@ interface ElasticsearchAnswer {
   readonly apiKey?: SecretRef;
   readonly index?: string;
   readonly caFile?: string;
+  /** it stood in `cloudspace.yaml`, and goes with it */
+  readonly from?: 'file';
 }
 
 export interface Systems {
@@ -113,7 +115,10 @@ async function elasticsearchAnswer({ options, ui }: Context, saved: unknown): Pr
   const configured: ElasticsearchAnswer | undefined = options.settings?.elasticsearch as
     | ElasticsearchAnswer
     | undefined;
-  const before = configured ?? fromText(saved);
+  // What was said by a flag or typed in holds until it is said otherwise.
+  const known = fromText(saved);
+  const takenOut = known?.from === 'file' && options.configFile !== undefined;
+  const before = configured ? { ...configured, from: 'file' as const } : takenOut ? undefined : known;
   if (flag === 'ask') return before ?? (await askElasticsearch(ui));
   const given: Partial<ElasticsearchAnswer> = {
     ...(flag === undefined ? {} : { url: checkUrl(flag) }),

@@ -94,6 +94,33 @@ describe('systems beside AWS', () => {
     expect((await prepareSystems(later.context, later.session, false, CONFIG)).extraVars).toEqual({});
   });
 
+  it('Elasticsearch, taken out of the file: nothing is passed any more; without a file it stays', async () => {
+    es = await standInElasticsearch({ password: 'p4ssword' });
+    const there = {
+      url: es.url,
+      username: { kind: 'plain', text: 'shipper' },
+      password: { kind: 'command', words: ['/usr/bin/printf', '%s', 'p4ssword'] },
+    };
+    const file = { configFile: 'cloudspace.yaml' };
+    const look = async (options: Options, answers: Readonly<Record<string, unknown>> = {}) => {
+      const { context, session } = setting(options, person({}).ui, answers);
+      return prepareSystems(context, session, false, CONFIG);
+    };
+    const first = await look({ ...file, settings: { elasticsearch: there } as Options['settings'] & object });
+    expect(Object.keys(first.extraVars)).toEqual(['cloudspace_elasticsearch']);
+    expect((await look({}, first.saved)).extraVars).toEqual(first.extraVars);
+    const gone = await look(file, first.saved);
+    expect([gone.extraVars, gone.saved.elasticsearch]).toEqual([{}, null]);
+    // A flag's is not in the file, and stays.
+    const flags = {
+      elasticsearch: es.url,
+      elasticsearchUser: 'shipper',
+      elasticsearchPassword: 'command: /usr/bin/printf %s p4ssword',
+    };
+    const byFlag = await look({ ...file, ...flags });
+    expect((await look(file, byFlag.saved)).extraVars).toEqual(byFlag.extraVars);
+  });
+
   it('Elasticsearch with a new password: the plays that use it are forgotten before the vault changes', async () => {
     es = await standInElasticsearch({ password: 'the-new-password' });
     const { context, session, vault } = setting(
