@@ -138,8 +138,7 @@ async function connectTo(
   const { dnsimple } = await import('../dns/dnsimple.ts');
   return dnsimple({
     token: await how.readSecret(parseReference(use.token ?? DEFAULT_TOKEN), 'dns.token'),
-    sandbox: use.sandbox === true,
-    ...(typeof use.sandbox === 'string' ? { url: use.sandbox.replace(/\/$/, '') } : {}),
+    ...(use.sandbox === undefined ? {} : { sandbox: use.sandbox }),
     readOnly: how.readOnly,
     signal: how.signal,
   });

@@ -164,13 +164,13 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     }
     pin(place, as.identity.account, region);
     as.credentials.pin(as.identity.account);
-    // Systems beside AWS: practice has names of its own (*.localhost), and uses nobody's server.
+    // Systems beside AWS: practice has names of its own (*.localhost), and uses nobody's server unless that is said.
     const beside = {
       name: place.name,
       account: as.identity.account,
       aws: as.aws,
-      options: how.practice ? {} : options,
-      state: how.practice ? undefined : place.state,
+      options: how.practice && !usesSystems(options) ? {} : options,
+      state: place.state,
       readSecret: (ref: SecretRef, secret: string) => secretsOf(context).read(ref, secret),
       readOnly: how.look === true,
       signal,
@@ -248,6 +248,9 @@ function checkRoleArn(arn: string): void {
       'it looks like arn:aws:iam::123456789012:role/OrganizationAccountAccessRole',
     );
 }
+
+/** Does practice use the systems beside AWS that the configuration names? They are servers of somebody's, so it has to be said. */
+export const usesSystems = (options: Context['options']): boolean => options.settings?.practiceSystems === true;
 
 /** Throws when the state belongs to another account or region. */
 function pin({ state, name, dir }: Place, account: string, region: string): void {

@@ -99,6 +99,7 @@ function systems(base: string) {
   const { secret, name, application } = fields(base);
   return {
     'max-usd-per-hour': z.number({ error: 'is no number' }).positive('is not above 0'),
+    'practice-systems': flag,
     aws: z.strictObject({
       'access-key-id': name,
       'secret-access-key': secret,
@@ -127,12 +128,22 @@ function systems(base: string) {
         if (dns.provider === 'dnsimple' && dns.token === undefined)
           missing('token', 'is missing: a reference to the API token of DNSimple');
       }),
-    certificates: z.strictObject({
-      staging: flag.optional(),
-      'access-key-id': name.optional(),
-      'secret-access-key': secret.optional(),
-      email: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, 'e-mail address', 'it looks like ops@example.com').optional(),
-    }),
+    certificates: z
+      .strictObject({
+        staging: flag.optional(),
+        server: httpUrl.optional(),
+        'ca-file': text.transform((path) => resolve(base, path)).optional(),
+        'access-key-id': name.optional(),
+        'secret-access-key': secret.optional(),
+        email: matching(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, 'e-mail address', 'it looks like ops@example.com').optional(),
+      })
+      .superRefine((certificates, context) => {
+        const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+        if (certificates['ca-file'] !== undefined && certificates.server === undefined)
+          issue('ca-file', "stands without a server: Let's Encrypt is known to every host");
+        if (certificates.staging === true && certificates.server !== undefined)
+          issue('staging', "is Let's Encrypt's, and another server is given");
+      }),
     rabbitmq: z.strictObject({ 'management-url': httpUrl, administrator: name, password: secret }),
     elasticsearch: z
       .strictObject({
@@ -201,6 +212,7 @@ export const ABOUT: Readonly<Record<string, string>> = {
   region: 'AWS region',
   deployment: 'deployment repository, from where this file is',
   'max-usd-per-hour': 'a plan that costs more while it stands is refused',
+  'practice-systems': "practice uses the dns, certificates and rabbitmq of this file too; without it, nobody's server",
   aws: 'where the AWS access key is kept',
   vault: 'where the password of the vault is kept, and its vault id',
   dns: 'who keeps the names of hosts and applications',
@@ -228,7 +240,7 @@ type File = z.output<ReturnType<typeof settingsSchema>>;
 type SystemKey = keyof ReturnType<typeof systems>;
 
 /**
- * What `cloudspace.yaml` says of other systems and for all teams, checked: `{ maxUsdPerHour, aws, vault, dns, certificates, rabbitmq, elasticsearch, onelogin }`,
+ * What `cloudspace.yaml` says of other systems and for all teams, checked: `{ maxUsdPerHour, practiceSystems, aws, vault, dns, certificates, rabbitmq, elasticsearch, onelogin }`,
  * each left out when the file does not have it. Secrets are references (`SecretRef`), read with `secretSource` of src/secrets/source.ts.
  */
 export type Settings = Camel<Pick<File, SystemKey>>;

@@ -5,10 +5,8 @@ import type { Change, DnsProvider, DnsRecord, NewRecord, Zone } from './provider
 
 export interface DnsimpleOptions {
   readonly token: string;
-  /** DNSimple's sandbox in place of the real thing: same API, other accounts, names that no server answers for */
-  readonly sandbox?: boolean;
-  /** another server that speaks API v2 */
-  readonly url?: string;
+  /** DNSimple's sandbox in place of the real thing (same API, other accounts, names that no server answers for), or the address of another server that speaks API v2 */
+  readonly sandbox?: boolean | string;
   /** refuses every change before it is sent */
   readonly readOnly?: boolean;
   readonly signal?: AbortSignal;
@@ -16,13 +14,17 @@ export interface DnsimpleOptions {
 
 const ATTEMPTS = 4;
 
+/** Where the API is: the real one, its sandbox (`true`), or a server of one's own. */
+export const dnsimpleAddress = (sandbox: boolean | string = false): string =>
+  typeof sandbox === 'string' ? sandbox.replace(/\/$/, '') : `https://api.${sandbox ? 'sandbox.' : ''}dnsimple.com`;
+
 /**
  * DNSimple by its API v2 (developer.dnsimple.com/v2). The token's account is looked up: an account token names it, a user token has to see exactly
  * one account. Records go in by "batch change zone records", which is a transaction.
  */
 export async function dnsimple(options: DnsimpleOptions): Promise<DnsProvider> {
   const { DNSimple } = await import('dnsimple');
-  const baseUrl = options.url ?? (options.sandbox ? 'https://api.sandbox.dnsimple.com' : 'https://api.dnsimple.com');
+  const baseUrl = dnsimpleAddress(options.sandbox);
   const client = new DNSimple({
     accessToken: options.token,
     baseUrl,
@@ -59,7 +61,7 @@ export async function dnsimple(options: DnsimpleOptions): Promise<DnsProvider> {
   }
 
   return {
-    label: options.sandbox ? 'DNSimple (sandbox)' : 'DNSimple',
+    label: options.sandbox === true ? 'DNSimple (sandbox)' : 'DNSimple',
     zones: () =>
       ask('list the zones', async () => {
         const found: Zone[] = [];
@@ -82,7 +84,7 @@ export async function dnsimple(options: DnsimpleOptions): Promise<DnsProvider> {
       );
     },
     async nameServers(zone) {
-      if (options.sandbox) return [];
+      if (options.sandbox === true) return [];
       return (await list(zone, { name: '', type: 'NS' })).filter((one) => one.name === '').map((one) => one.content);
     },
   };

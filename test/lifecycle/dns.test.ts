@@ -38,7 +38,7 @@ async function onDnsimple(): Promise<Stage> {
   const standIn = await dnsimpleStandIn(['example.com', 'apps.example.com', 'other.net']);
   closers.push(() => standIn.close());
   return {
-    provider: await dnsimple({ token: 'good-token', url: standIn.url }),
+    provider: await dnsimple({ token: 'good-token', sandbox: standIn.url }),
     zone: 'example.com',
     records: () => standIn.records(),
     add: (name, type, content) => standIn.add('example.com', name.replace(/\.?example\.com$/, ''), type, content),
@@ -288,13 +288,13 @@ describe('DNSimple', () => {
       person: { rights: 'all', kind: 'user' },
       many: { rights: 'all', kind: 'user', accounts: 3 },
     });
-    await expect(dnsimple({ token: 'wrong', url: standIn.url })).rejects.toMatchObject({
+    await expect(dnsimple({ token: 'wrong', sandbox: standIn.url })).rejects.toMatchObject({
       code: 'DnsToken',
       exitCode: 2,
     });
-    await expect(dnsimple({ token: 'many', url: standIn.url })).rejects.toMatchObject({ code: 'DnsAccount' });
-    expect((await (await dnsimple({ token: 'person', url: standIn.url })).zones()).length).toBe(1);
-    const reader = await dnsimple({ token: 'reader', url: standIn.url });
+    await expect(dnsimple({ token: 'many', sandbox: standIn.url })).rejects.toMatchObject({ code: 'DnsAccount' });
+    expect((await (await dnsimple({ token: 'person', sandbox: standIn.url })).zones()).length).toBe(1);
+    const reader = await dnsimple({ token: 'reader', sandbox: standIn.url });
     await expect(
       reader.change('example.com', { create: [{ name: 'a.example.com', type: 'A', content: '192.0.2.1' }] }),
     ).rejects.toMatchObject({ code: 'DnsPermission', message: expect.stringContaining('dns:write') });
@@ -303,7 +303,7 @@ describe('DNSimple', () => {
   it('reads pages, repeats reads after accidents, and never repeats a change blindly', async () => {
     const standIn = await open(['example.com']);
     for (let n = 0; n < 250; n++) standIn.add('example.com', `h${n}.team`, 'A', '192.0.2.1');
-    const provider = await dnsimple({ token: 'good-token', url: standIn.url });
+    const provider = await dnsimple({ token: 'good-token', sandbox: standIn.url });
     let accidents = 0;
     standIn.fail = (request) => (request.startsWith('GET') && accidents++ === 0 ? { status: 503 } : undefined);
     expect((await provider.records('example.com', 'team.example.com')).length).toBe(250);
@@ -318,7 +318,7 @@ describe('DNSimple', () => {
 
   it('a lost answer makes nothing twice: what arrived is looked for first', async () => {
     const stage = await open(['example.com']);
-    const provider = await dnsimple({ token: 'good-token', url: stage.url });
+    const provider = await dnsimple({ token: 'good-token', sandbox: stage.url });
     const full: Stage = {
       provider,
       zone: 'example.com',
@@ -337,11 +337,13 @@ describe('DNSimple', () => {
 
   it('refuses changes where a run only looks, and says when nothing is there to speak to', async () => {
     const standIn = await open(['example.com']);
-    const looking = await dnsimple({ token: 'good-token', url: standIn.url, readOnly: true });
+    const looking = await dnsimple({ token: 'good-token', sandbox: standIn.url, readOnly: true });
     await expect(looking.change('example.com', {})).rejects.toMatchObject({ code: 'ReadOnly' });
     await standIn.close();
     closers.pop();
-    await expect(dnsimple({ token: 'good-token', url: standIn.url })).rejects.toMatchObject({ code: 'Unreachable' });
+    await expect(dnsimple({ token: 'good-token', sandbox: standIn.url })).rejects.toMatchObject({
+      code: 'Unreachable',
+    });
   });
 });
 

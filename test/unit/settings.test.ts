@@ -41,7 +41,7 @@ dns:
   app-domain: apps.example.com
   token: env:DNSIMPLE_TOKEN
   sandbox: true
-certificates: { staging: true, email: ops@example.com }
+certificates: { server: https://acme.example.com/directory, ca-file: acme.crt, email: ops@example.com }
 rabbitmq:
   management-url: https://rabbit.example.com:15671
   administrator: admin
@@ -72,7 +72,11 @@ describe('cloudspace.yaml', () => {
         token: { kind: 'env', name: 'DNSIMPLE_TOKEN' },
         sandbox: true,
       },
-      certificates: { staging: true, email: 'ops@example.com' },
+      certificates: {
+        server: 'https://acme.example.com/directory',
+        caFile: join(dir, 'acme.crt'),
+        email: 'ops@example.com',
+      },
       rabbitmq: {
         managementUrl: 'https://rabbit.example.com:15671',
         administrator: { kind: 'plain', text: 'admin' },
@@ -88,7 +92,8 @@ describe('cloudspace.yaml', () => {
   });
 
   it.each(['', '# nothing yet\n', '{}\n'])('may be empty: %j', async (text) => {
-    expect(await readConfigFile(write(text))).toEqual({});
+    const file = write(text);
+    expect(await readConfigFile(file)).toEqual({ configFile: file });
   });
 
   it('names everything that is wrong at once, in order, with line and column', async () => {
