@@ -1,16 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fernetKey, password, type Vault } from '../ansible/vault.ts';
 import { openJournal, type State } from '../engine/journal.ts';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import { parseReference } from '../secrets/reference.ts';
 import { KNOWN_SECRETS, type KnownSecret } from '../steps/secrets.ts';
 import type { Context } from './context.ts';
+import { finishRotation, hasOtherSide, pendingName } from './rotationElsewhere.ts';
 import { secretsOf } from './secrets.ts';
 import { checkKnown, withVault } from './secretsCommands.ts';
 import { openSession } from './session.ts';
-
-/** Seconds for RDS to take a new master password; it does so within a minute or two. */
-const RDS_SECONDS = 600;
 
 /**
  * `cloudspace secrets rotate KEY`: a new value, and the plays that put it to use run again. A former Fernet key stays readable. Throws usage errors:
@@ -43,7 +40,8 @@ export async function run(context: Context): Promise<number> {
       throw usageError(`the new value of ${key} is the one that it has`, 'change it at its source first');
     // First what has to run again, then the secret: a crash in between costs a play that changes nothing.
     await openJournal(place.dir, place.state).update((now) => forget(now, plays));
-    if (secret?.at === 'rds') await changeAtRds(context, place.state, vault, key, fresh);
+    if (hasOtherSide(place.state, key))
+      await changeAtBoth(context, place.state, vault, { key, fresh, given: from !== undefined });
     else await vault.set({ [key]: fresh, ...(await formerOf(vault, key, secret)) });
     return { state: place.state, plays };
   });
@@ -95,6 +93,7 @@ function explain(secret: KnownSecret | undefined, plays: readonly string[]): str
       : `The former one is kept under ${secret.former}: what was encrypted with it stays readable.`,
     plays.length === 0 ? '' : `Afterwards these have to run again: ${plays.join(', ')}.`,
     secret?.at === 'rds' ? 'The database takes it at once; who is connected stays so.' : '',
+    secret?.at === 'rabbitmq' ? 'The RabbitMQ server takes it at once; who is connected stays so.' : '',
     secret === undefined || secret.external ? 'Only the vault changes: its other side is yours to change.' : '',
   ]
     .filter(Boolean)
@@ -109,40 +108,20 @@ async function formerOf(vault: Vault, key: string, secret: KnownSecret | undefin
   return { [secret.former]: [...new Set([...(before === undefined ? [] : [before]), ...list])] };
 }
 
-/**
- * The master password changes at two places. The new one is in the vault, under a name of its own, before RDS is asked; a run that dies in between sends the
- * same one again. `ModifyDBInstance` with MasterUserPassword applies as soon as possible, whatever ApplyImmediately says (RDS API reference).
- */
-async function changeAtRds(context: Context, state: State, vault: Vault, key: string, fresh: string): Promise<void> {
-  const id = state.resources.database?.out?.id;
-  if (id === undefined) return void (await vault.set({ [key]: fresh }));
-  const pending = `${key}_next`;
-  const next = (await vault.peek(pending)) ?? fresh;
-  await vault.set({ [pending]: next });
-  const { ModifyDBInstanceCommand, DescribeDBInstancesCommand } = await import('@aws-sdk/client-rds');
+/** A secret that changes at two places: first the new value is in the vault, under a name of its own. A value under way is used again, unless another was given. */
+async function changeAtBoth(
+  context: Context,
+  state: State,
+  vault: Vault,
+  change: { readonly key: string; readonly fresh: string; readonly given: boolean },
+): Promise<void> {
+  const { key, fresh, given } = change;
+  const pending = given ? undefined : await vault.peek(pendingName(key));
+  await vault.set({ [pendingName(key)]: pending ?? fresh });
   const session = await openSession(context, { practice: state.practice, command: 'secrets rotate', locked: true });
   try {
-    const { rds } = session.aws;
-    await rds.send(
-      new ModifyDBInstanceCommand({ DBInstanceIdentifier: id, MasterUserPassword: next, ApplyImmediately: true }),
-    );
-    for (const end = Date.now() + RDS_SECONDS * 1000; ; ) {
-      const { DBInstances = [] } = await rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }));
-      const [one] = DBInstances;
-      if (one?.DBInstanceStatus === 'available' && one.PendingModifiedValues?.MasterUserPassword === undefined) break;
-      if (Date.now() > end)
-        throw new CloudspaceError(
-          `the database ${id} is still "${one?.DBInstanceStatus}" after ${RDS_SECONDS / 60} minutes`,
-          {
-            code: 'NotReady',
-            hint: 'run the same command again: it goes on with the same new password',
-          },
-        );
-      await sleep(Math.max(500, 5000 * session.pace), undefined, { signal: context.signal });
-    }
-    await session.practice?.settled();
+    await finishRotation(session, state, key, context.signal);
   } finally {
     await session.close();
   }
-  await vault.set({ [key]: next, [pending]: undefined });
 }

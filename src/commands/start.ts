@@ -10,6 +10,7 @@ import { askHomework } from './homework.ts';
 import { explain, introduce, offerProfile, roleChooser, settled } from './login.ts';
 import { isBegun } from './places.ts';
 import type { PracticeSettings } from './practiceCloud.ts';
+import { finishRotations } from './rotationElsewhere.ts';
 import { deploymentDir, openSession } from './session.ts';
 import { type Start, walkOn } from './startWalk.ts';
 import { checkSystemFlags, prepareSystems, withSystems } from './systems.ts';
@@ -79,6 +80,9 @@ async function logIn(
     state.chapters.login = 'done';
   });
   await systems.keep();
+  // Where a rotation broke off, the database may have a password that the vault has only as the next one.
+  for (const key of await finishRotations(session, context.signal))
+    ui.notify({ type: 'info', text: `The rotation of \`${key}\` that broke off is finished.` });
   settled(context, session, config);
   prelude(ui, 'done');
   if (interactive && session.state === undefined) await askHomework({ ui, dir, name }, 'login');

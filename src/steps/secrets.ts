@@ -3,8 +3,8 @@ export interface KnownSecret {
   readonly what: string;
   /** plays that put it to use: they run again after it has changed, in this order */
   readonly plays: readonly string[];
-  /** it is not only ours: RDS has to take the new one too */
-  readonly at?: 'rds';
+  /** it is not only ours: RDS, or the existing RabbitMQ server, has to take the new one too */
+  readonly at?: 'rds' | 'rabbitmq';
   /** its other side is not ours: a new value comes from there */
   readonly external?: true;
   /** a list in the vault that keeps former values readable, newest first */
@@ -46,11 +46,11 @@ export const KNOWN_SECRETS: Readonly<Record<string, KnownSecret>> = {
   rabbitmq_controller_password: {
     what: "controller's user of the existing RabbitMQ server, for your own playbooks",
     plays: ['play-controller'],
-    external: true,
+    at: 'rabbitmq',
   },
   rabbitmq_services_password: {
     what: "services API's user of the existing RabbitMQ server, for your own playbooks",
     plays: ['play-services'],
-    external: true,
+    at: 'rabbitmq',
   },
 };

@@ -1,8 +1,8 @@
 // Loaded into the real command line with `node --import`: kills the process, as by SIGKILL from outside, at a chosen moment of its
-// conversation with the cloud. The product knows nothing of it. CRASH is JSON: { at?: { mutation, moment }, states?: folder, hurry?: factor }.
+// conversation with the cloud. The product knows nothing of it. CRASH is JSON: { at?: { mutation, moment, file? }, states?: folder, hurry?: factor }.
 //   moment 'before'   the request does not leave
 //           'effect'   its effect is there, its answer is not read
-//           'journal'  its answer is read, the next write of the state does not begin
+//           'journal'  its answer is read, the next write of the state (of another file of its folder with `file`) does not begin
 // `states` keeps a copy of each version of the state file; `hurry` shortens the waits between looks (node:timers/promises only).
 import { appendFileSync, copyFileSync } from 'node:fs';
 import fsPromises from 'node:fs/promises';
@@ -43,7 +43,7 @@ http.ClientRequest.prototype.end = function (...args) {
 
 const { open, rename } = fsPromises;
 fsPromises.open = (path, ...rest) => {
-  if (armed && /state\.json\.[^/]*\.tmp$/.test(String(path))) die();
+  if (armed && String(path).endsWith('.tmp') && String(path).includes(`/${at.file ?? 'state.json'}.`)) die();
   return open(path, ...rest);
 };
 let version = 0;

@@ -1,7 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { decrypt } from '../../src/ansible/vaultFormat.ts';
 import { writeProfile } from '../../src/aws/configFile.ts';
 import { credentialProcess } from '../../src/commands/awsKey.ts';
 import { CLI, cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
@@ -9,6 +12,7 @@ import { type StandInElasticsearch, standInElasticsearch } from '../support/stan
 import { type StandInOp, standInOp } from '../support/standInOp.ts';
 
 const hasAnsible = spawnSync('ansible-vault', ['--version']).status === 0;
+const PRELOAD = fileURLToPath(new URL('../crash/preload.mjs', import.meta.url));
 const VAULT_PASSWORD = 'the-password-of-the-vault';
 const ES_PASSWORD = 'the-password-of-elasticsearch';
 const dir = folder();
@@ -247,6 +251,47 @@ onelogin: {controller: {app-id: 123456, entity-id: "https://app.onelogin.com/sam
     expect(line(after, 'services_fernet_key')).toMatch(/"[A-Za-z0-9_-]{43}="$/);
     expect(after).toMatch(/^services_api_old_fernet_keys:\n\s*- "first-key"$/m);
     expect(after).not.toContain('_next');
+  });
+});
+
+describe('a rotation that was killed', () => {
+  const place = join(state, 'hackathon-07');
+  const value = async (key: string): Promise<string | undefined> =>
+    parse((await decrypt(readFileSync(join(place, 'vault.yml'), 'utf8'), VAULT_PASSWORD)) ?? '')?.[key];
+  const killed = (at: object) =>
+    cli(
+      ['secrets', 'rotate', 'database_master_password', '--later', '--yes', '--state-dir', state, '--config', config()],
+      {
+        env: { ...env, NODE_OPTIONS: `--import ${PRELOAD}`, CRASH: JSON.stringify({ at: { mutation: 1, ...at } }) },
+      },
+    );
+
+  // The database has the new password, and the vault has it only as the next one.
+  it.each([
+    ['before the answer is read', { moment: 'effect' }],
+    ['before the vault is written', { moment: 'journal', file: 'vault.yml' }],
+  ])('%s: the next start gives the database the same one again, and the vault has it', async (_when, at) => {
+    const before = await value('database_master_password');
+    expect((await killed(at)).code).toBe(null);
+    const next = await value('database_master_password_next');
+    expect([await value('database_master_password'), next]).toEqual([
+      before,
+      expect.stringMatching(/^[A-Za-z0-9]{64}$/),
+    ]);
+    const made = server.mutations().length;
+    const { code, stdout, stderr } = await start(
+      config('name: hackathon-{team}\n'),
+      '--team',
+      '7',
+      '--until',
+      'controller',
+    );
+    expect(code, stdout + stderr).toBe(0);
+    expect(server.mutations().slice(made)).toContain('ModifyDBInstance');
+    expect([await value('database_master_password'), await value('database_master_password_next')]).toEqual([
+      next,
+      undefined,
+    ]);
   });
 });
 
