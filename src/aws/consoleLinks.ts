@@ -2,6 +2,7 @@
 const PAGES: Readonly<Record<string, { readonly page: string; readonly path: string }>> = {
   aws_vpc: { page: 'VPC → Your VPCs → Create VPC', path: 'vpcconsole/home?region=REGION#CreateVpc:createMode=vpcOnly' },
   aws_vpc_dns_hostnames: { page: 'VPC → Your VPCs → Edit VPC settings', path: 'vpcconsole/home?region=REGION#vpcs:' },
+  aws_ec2_tag: { page: 'VPC → Your VPCs → Tags', path: 'vpcconsole/home?region=REGION#vpcs:' },
   aws_subnet: { page: 'VPC → Subnets → Create subnet', path: 'vpcconsole/home?region=REGION#CreateSubnet:' },
   aws_internet_gateway: {
     page: 'VPC → Internet gateways → Create',

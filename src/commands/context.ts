@@ -56,6 +56,7 @@ export interface Options {
   finalSnapshot?: string;
   wait?: string;
   force?: boolean;
+  leave?: string;
   takeOver?: boolean;
   stateDir?: string;
   config?: string;

@@ -23,6 +23,7 @@ import { checkFinalSnapshot, decideFinalSnapshot } from './finalSnapshot.ts';
 import { readHosts, writeHosts } from './hostsFile.ts';
 import { openLease } from './lease.ts';
 import { leftOver, summaryOf } from './leftovers.ts';
+import { leftBehind, tellNotes } from './noted.ts';
 import { locateExisting } from './places.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -36,8 +37,14 @@ export async function run(context: Context): Promise<number> {
   checkFinalSnapshot(options.finalSnapshot);
   if (options.wait !== undefined) checkWait(options.wait);
   const practice = options.practice ?? (await isPractice(context));
-  const session = await openSession(context, { practice, command: 'destroy', look: options.dryRun === true });
+  const session = await openSession(context, {
+    practice,
+    command: 'destroy',
+    look: options.dryRun === true,
+    notes: true,
+  });
   try {
+    tellNotes(session, (event) => ui.notify(event));
     const list = walk(await configOf(session));
     const goes = (key: string, found: Found): boolean =>
       to === undefined || CHAPTERS.indexOf((found.chapter ?? list.chapterOf(key)) as ChapterId) > CHAPTERS.indexOf(to);
@@ -57,7 +64,10 @@ export async function run(context: Context): Promise<number> {
         text: `Nothing of ${session.name} is there in account ${session.account}, ${session.region}.`,
       });
     const outcome = found.length === 0 ? await nothingToDo(work) : await takeDown(work, await agreed(work, found));
-    const left = leftOver({ ...outcome, resources: list.resources, region: session.region });
+    const left = [
+      ...leftOver({ ...outcome, resources: list.resources, region: session.region }),
+      ...(to === undefined && found.length > 0 ? leftBehind(session) : []),
+    ];
     await session.practice?.settled();
     const flag = `--name ${session.name}${to === undefined ? '' : ` --to ${to}`}`;
     notify(
@@ -130,6 +140,9 @@ async function nothingToDo(work: Work): Promise<Outcome> {
   return { deleted: new Set(), failed: [], ...(await remains({ ...work, find: async () => [] }, new Set())) };
 }
 
+/** Kinds of other systems, whose whereabouts are noted on the VPC. */
+const BESIDE_AWS = /^(dnsimple_|aws_route53_|rabbitmq_)/;
+
 /** What arrives late (a request of a killed run) is taken down in a further round; more than this many point to somebody who builds meanwhile. */
 const ROUNDS = 3;
 
@@ -180,6 +193,10 @@ async function inRounds(work: Work, first: readonly Doomed[], hold: () => Promis
         hold,
         ...(options.wait === undefined ? {} : { patience: checkWait(options.wait) }),
         blockers: blockerFinder(session.aws, session.name, readOurs),
+        keep: ({ kind }, lost) =>
+          ['aws_vpc', 'aws_ec2_tag'].includes(kind.type) && lost.some((one) => BESIDE_AWS.test(one.kind.type))
+            ? 'its tags say where the names or queues are that could not be removed'
+            : undefined,
         lift: async (item) => options.force === true || (options.yes !== true && (await mayLift(context, item))),
         ...(options.yes ? {} : { decide: (item, blockers) => decide(context, item, blockers) }),
       })),

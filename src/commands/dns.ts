@@ -1,4 +1,5 @@
 import type { Aws } from '../aws/clients.ts';
+import type { DnsNote } from '../dns/note.ts';
 import { findZones, placesOf, refuseForeign } from '../dns/preflight.ts';
 import type { DnsProvider } from '../dns/provider.ts';
 import type { Dns } from '../dns/record.ts';
@@ -21,6 +22,10 @@ export interface DnsConnection {
   check(config: DnsConfig): Promise<void>;
   /** what is saved with the state: where the token is kept, never the token */
   readonly saved: SavedDns | undefined;
+  /** a teardown's, where nothing but the VPC's tags says it */
+  readonly noted: DnsNote | undefined;
+  /** what `destroy --leave dns` leaves */
+  readonly left: Pick<DnsConfig, 'provider' | 'hostDomain' | 'appDomain'> | undefined;
 }
 
 /** Part of the state's answers, so that destroy finds the records without cloudspace.yaml. */
@@ -77,6 +82,9 @@ export function openDns(how: {
   readonly aws: Aws;
   readonly options: Options;
   readonly state: State | undefined;
+  /** what the VPC's tags say: it counts where nothing else says anything */
+  readonly noted?: DnsNote | undefined;
+  readonly leave?: boolean;
   readonly readSecret: (ref: SecretRef, name: string) => Promise<string>;
   readonly readOnly: boolean;
   readonly signal: AbortSignal;
@@ -84,8 +92,11 @@ export function openDns(how: {
   const { name, account, options, state } = how;
   const saved = (state?.answers.dns ?? undefined) as SavedDns | undefined;
   const wanted = wantedDns(options);
-  refuseChange(saved, wanted, state);
-  const use = wanted === 'none' ? undefined : (wanted ?? saved);
+  if (!how.leave) refuseChange(saved, wanted, state);
+  const said = wanted === 'none' ? undefined : (wanted ?? saved);
+  const noted = said === undefined ? how.noted : undefined;
+  const all = said ?? (noted && fromNote(noted, options));
+  const use = how.leave ? undefined : all;
   const provider = once((): Promise<DnsProvider> => connectTo(use as Wanted, how));
   let found: SavedDns | undefined;
 
@@ -104,8 +115,8 @@ export function openDns(how: {
   async function config(): Promise<DnsConfig | undefined> {
     const all = await settled();
     if (!all) return undefined;
-    const { token: _token, sandbox: _sandbox, nameServers: _nameServers, ...rest } = all;
-    return rest;
+    const { token: _token, sandbox, nameServers: _nameServers, ...rest } = all;
+    return { ...rest, ...(sandbox ? { at: sandbox === true ? 'sandbox' : 'elsewhere' } : {}) };
   }
 
   return {
@@ -127,6 +138,20 @@ export function openDns(how: {
     get saved() {
       return found;
     },
+    noted,
+    left: how.leave ? all : undefined,
+  };
+}
+
+/** Whoever could set a tag would choose where a token comes from and goes to: so neither is in it. */
+function fromNote(note: DnsNote, options: Options): Wanted {
+  const { at, ...rest } = note;
+  const asked = process.env.DNSIMPLE_TOKEN === undefined && options.yes !== true;
+  return {
+    ...rest,
+    ...(note.provider === 'dnsimple' ? { token: asked ? 'prompt' : DEFAULT_TOKEN } : {}),
+    ...(at === 'sandbox' ? { sandbox: true } : {}),
+    ...(at === 'elsewhere' ? { sandbox: '' } : {}),
   };
 }
 
@@ -135,6 +160,12 @@ async function connectTo(
   how: Pick<Parameters<typeof openDns>[0], 'aws' | 'readSecret' | 'readOnly' | 'signal'>,
 ): Promise<DnsProvider> {
   if (use.provider === 'route53') return (await import('../dns/route53.ts')).route53(how.aws);
+  if (use.sandbox === '')
+    throw usageError(
+      `the names (${use.hostDomain}, ${use.appDomain}) are kept by another server than DNSimple itself, and nothing here says which`,
+      'say it in cloudspace.yaml (dns:, with its address as sandbox:); `--leave dns` leaves the records',
+      'DnsElsewhere',
+    );
   const { dnsimple } = await import('../dns/dnsimple.ts');
   return dnsimple({
     token: await how.readSecret(parseReference(use.token ?? DEFAULT_TOKEN), 'dns.token'),

@@ -15,6 +15,10 @@ export interface RabbitmqConnection {
   /** Throws when a name that is needed is somebody else's. */
   check(): Promise<void>;
   readonly saved: SavedRabbitmq | undefined;
+  /** a teardown's: where nothing but the VPC's tags says it, the address that they give */
+  readonly noted: string | undefined;
+  /** what `destroy --leave rabbitmq` leaves: the server's address */
+  readonly left: string | undefined;
 }
 
 /** Part of the state's answers: references, no secrets. Destroy finds the server by them. */
@@ -28,6 +32,9 @@ export function openRabbitmq(how: {
   readonly account: string;
   readonly options: Options;
   readonly state: State | undefined;
+  /** the address that the VPC's tags give: it counts where nothing else says anything */
+  readonly noted?: string | undefined;
+  readonly leave?: boolean;
   readonly readSecret: (ref: SecretRef, name: string) => Promise<string>;
   readonly readOnly: boolean;
   readonly signal: AbortSignal;
@@ -36,19 +43,24 @@ export function openRabbitmq(how: {
   const saved = (state?.answers.rabbitmq ?? undefined) as SavedRabbitmq | undefined;
   const given = how.options.settings?.rabbitmq;
   const made = Object.keys(state?.resources ?? {}).filter((key) => key.startsWith('rabbitmq-'));
-  if (saved && given && given.managementUrl !== saved.managementUrl && made.length > 0)
+  if (!how.leave && saved && given && given.managementUrl !== saved.managementUrl && made.length > 0)
     throw usageError(
       `the virtual hosts are on ${saved.managementUrl}, not on ${given.managementUrl}`,
       'leave rabbitmq.management-url as it was; to change it take the Cloudspace down to the bastion first: cloudspace destroy --to bastion',
       'OtherRabbitmq',
     );
-  const use = given
+  const said = given
     ? {
         managementUrl: given.managementUrl,
         administrator: referenceText(given.administrator),
         password: referenceText(given.password),
       }
     : saved;
+  const noted = said === undefined ? how.noted : undefined;
+  // Its name and password are asked for: a person sees first which server gets them. Unattended that is an error.
+  const all =
+    said ?? (noted === undefined ? undefined : { managementUrl: noted, administrator: 'prompt', password: 'prompt' });
+  const use = how.leave ? undefined : all;
   let found: SavedRabbitmq | undefined;
 
   const server = once(async (): Promise<Rabbitmq | undefined> => {
@@ -83,5 +95,7 @@ export function openRabbitmq(how: {
     get saved() {
       return found;
     },
+    noted,
+    left: how.leave ? all?.managementUrl : undefined,
   };
 }

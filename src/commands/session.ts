@@ -11,6 +11,7 @@ import { DEFAULTS, teamNumber } from '../steps/config.ts';
 import { configuredKey } from './awsKey.ts';
 import type { Context } from './context.ts';
 import { type DnsConnection, openDns } from './dns.ts';
+import { leaves, readNotes } from './noted.ts';
 import { openOwnVault } from './ownVault.ts';
 import { locate, type Place } from './places.ts';
 import { openPracticeCloud, type PracticeCloud, type PracticeSettings, practiceSettings } from './practiceCloud.ts';
@@ -55,6 +56,8 @@ export interface SessionOptions {
   /** the caller holds the lock already */
   readonly locked?: boolean;
   readonly settings?: PracticeSettings;
+  /** a teardown: what neither the state nor cloudspace.yaml says of systems beside AWS is looked for in the VPC's tags */
+  readonly notes?: boolean;
   /** interactive login: sees who we are, and may answer with a role to assume */
   readonly chooseRole?: (identity: Identity, suggested: string | undefined) => Promise<string | undefined>;
 }
@@ -175,8 +178,9 @@ export async function openSession(context: Context, how: SessionOptions): Promis
       readOnly: how.look === true,
       signal,
     };
-    const dns = openDns(beside);
-    const rabbitmq = openRabbitmq(beside);
+    const noted = how.notes && !how.practice ? await readNotes(as.aws, place) : {};
+    const dns = openDns({ ...beside, noted: noted.dns, leave: leaves(options, 'dns') });
+    const rabbitmq = openRabbitmq({ ...beside, noted: noted.rabbitmq, leave: leaves(options, 'rabbitmq') });
     const practicePace =
       settings.hosts === 'containers' ? Math.max(FASTEST_PACE_WITH_HOSTS, 1 / settings.speed) : 1 / settings.speed;
     return {

@@ -48,7 +48,10 @@ export function placesOf(name: string, dns: DnsConfig): DnsPlace[] {
 }
 
 /** The names that records will be made for. */
-function namesOf(config: { readonly name: string; readonly dns: DnsConfig }): string[] {
+export function namesOf(config: {
+  readonly name: string;
+  readonly dns: Pick<DnsConfig, 'hostDomain' | 'appDomain'>;
+}): string[] {
   const hosts = ['bastion', 'controller', 'services'].flatMap((host) => publicNameOf(config, host) ?? []);
   return [...hosts, `*.${applicationsDomain(config)}`];
 }

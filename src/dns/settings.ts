@@ -15,6 +15,8 @@ export interface DnsConfig {
   /** the provider's id of the zone that holds `hostDomain`: DNSimple the zone's name, Route 53 an id such as Z0123 */
   readonly hostZone: string;
   readonly appZone: string;
+  /** not DNSimple itself: its sandbox, or another server that speaks its API */
+  readonly at?: 'sandbox' | 'elsewhere';
 }
 
 interface Named {

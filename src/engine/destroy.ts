@@ -103,6 +103,8 @@ export interface DestroyOptions {
   readonly decide?: Decide;
   /** how long to wait for things of others, in seconds; default 60 */
   readonly patience?: number;
+  /** asked before each deletion, with what has failed so far: a reason to leave it for now */
+  readonly keep?: (item: Doomed, failed: readonly Leftover[]) => string | undefined;
   /** may the protection of this one be lifted? Left out: no */
   readonly lift?: (item: Doomed) => Promise<boolean>;
 }
@@ -176,6 +178,8 @@ export async function destroy(options: DestroyOptions): Promise<Leftover[]> {
     const started = Date.now();
     try {
       signal.throwIfAborted();
+      const stays = options.keep?.(item, leftovers);
+      if (stays !== undefined) throw new CloudspaceError(stays, { code: 'Kept' });
       report(item, 'deleting');
       const parent = kind.partOf?.(out);
       if (parent !== undefined && going.has(parent)) {
@@ -239,9 +243,10 @@ export async function destroy(options: DestroyOptions): Promise<Leftover[]> {
   await Promise.all(kindsOf(options.resources).map((kind) => kindGone(kind.type)));
   if (adopted.length > 0) {
     signal.throwIfAborted();
-    await Promise.all(adopted.map(({ kind, out }) => mutate(async () => kind.untag?.(cloud, out, signal))));
-    await note(adopted, undefined);
-    for (const item of adopted.filter(({ kind }) => kind.untag))
+    const released = adopted.filter((item) => options.keep?.(item, leftovers) === undefined);
+    await Promise.all(released.map(({ kind, out }) => mutate(async () => kind.untag?.(cloud, out, signal))));
+    await note(released, undefined);
+    for (const item of released.filter(({ kind }) => kind.untag))
       report(item, 'skipped', { detail: 'yours: left as it was, without our tags' });
   }
   return leftovers;

@@ -1,9 +1,27 @@
+import { NOTES } from '../aws/resources/common.ts';
 import type { EipOutput } from '../aws/resources/eip.ts';
 import type { LoadBalancerOutput } from '../aws/resources/loadBalancer.ts';
+import { vpcTag } from '../aws/resources/vpcTag.ts';
+import { noteValues } from '../dns/note.ts';
 import { dnsimpleRecord, route53Record } from '../dns/record.ts';
-import { applicationsDomain, publicNameOf } from '../dns/settings.ts';
+import { applicationsDomain, type DnsConfig, publicNameOf } from '../dns/settings.ts';
 import { type Action, out, resource, type TypedResource } from '../engine/types.ts';
 import type { Config } from './config.ts';
+import { network } from './vpc.ts';
+
+/** Notes on the VPC that say where the records are: made before the first of them, and gone after the last. */
+function notes(config: Config & { readonly dns: DnsConfig }) {
+  const vpcId = out(network.vpc(config), 'id');
+  const { hosts, applications } = noteValues(config.dns);
+  return {
+    hosts: resource(vpcTag, 'note-dns-hosts', { vpcId, tag: NOTES.dnsHosts, value: hosts }),
+    applications: resource(vpcTag, 'note-dns-applications', {
+      vpcId,
+      tag: NOTES.dnsApplications,
+      value: applications,
+    }),
+  };
+}
 
 const recordKind = { dnsimple: dnsimpleRecord, route53: route53Record };
 
@@ -11,8 +29,11 @@ const recordKind = { dnsimple: dnsimpleRecord, route53: route53Record };
 export function hostRecord(config: Config, host: string, address: TypedResource<EipOutput>): Action[] {
   const name = publicNameOf(config, host);
   if (!config.dns || name === undefined) return [];
+  const { hosts, applications } = notes({ ...config, dns: config.dns });
   const props = { zone: config.dns.hostZone, name, type: 'A' as const, content: out(address, 'publicIp') };
-  return [{ resource: resource(recordKind[config.dns.provider], `dns-${host}`, props) }];
+  const record = resource(recordKind[config.dns.provider], `dns-${host}`, props, [out(hosts, 'id')]);
+  // The first name of all comes with the notes.
+  return [...(host === 'bastion' ? [{ resource: hosts }, { resource: applications }] : []), { resource: record }];
 }
 
 /**
@@ -30,5 +51,8 @@ export function applicationsRecord(config: Config, balancer: TypedResource<LoadB
     config.dns.provider === 'route53'
       ? { ...common, type: 'A' as const, aliasZone: out(balancer, 'zoneId', 'created') }
       : { ...common, type: 'CNAME' as const };
-  return [{ resource: resource(recordKind[config.dns.provider], 'dns-applications', props) }];
+  const { applications } = notes({ ...config, dns: config.dns });
+  return [
+    { resource: resource(recordKind[config.dns.provider], 'dns-applications', props, [out(applications, 'id')]) },
+  ];
 }

@@ -85,6 +85,11 @@ export function examples(made: Made): readonly Example[] {
     { kind: kinds.vpc, key: 'vpc', props: () => ({ cidr: '10.7.0.0/16' }) },
     { kind: kinds.vpcDnsHostnames, key: 'vpc-dns', props: () => ({ vpcId: id('vpc') }) },
     {
+      kind: kinds.vpcTag,
+      key: 'note-dns-hosts',
+      props: () => ({ vpcId: id('vpc'), tag: 'cloudspace:dns-hosts', value: 'dnsimple hosts.example.com' }),
+    },
+    {
       kind: kinds.subnet,
       key: 'subnet-a',
       props: () => ({ vpcId: id('vpc'), cidr: '10.7.0.0/20', zone: 'eu-central-1a' }),

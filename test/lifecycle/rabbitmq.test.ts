@@ -7,6 +7,7 @@ import { startRun } from '../../src/engine/apply.ts';
 import { destroy, findDoomed } from '../../src/engine/destroy.ts';
 import { newState, openJournal } from '../../src/engine/journal.ts';
 import { makePlan } from '../../src/engine/plan.ts';
+import type { Action } from '../../src/engine/types.ts';
 import { rabbitmq } from '../../src/rabbitmq/client.ts';
 import { lookAtRabbitmq, refuseTakenNames } from '../../src/rabbitmq/settings.ts';
 import type { Config } from '../../src/steps/config.ts';
@@ -56,10 +57,15 @@ describe.skipIf(why !== undefined)(
     async function world(account = ACCOUNT) {
       const server = as('admin', ADMIN);
       const config = await lookAtRabbitmq(server, url);
-      const actions = [
-        ...queues({ name: NAME, rabbitmq: config } as Config, 'controller'),
-        ...queues({ name: NAME, rabbitmq: config } as Config, 'services'),
-      ];
+      const described = (['controller', 'services'] as const).flatMap((user) =>
+        queues({ name: NAME, rabbitmq: config, cidr: '10.7.0.0/16' } as Config, user),
+      );
+      // There is no AWS here: the note on the VPC stays out, and who waits for it (lostState.test.ts has both).
+      const actions = described.flatMap((action): Action[] => {
+        if (!('resource' in action)) return [action];
+        const { resource } = action;
+        return resource.key.startsWith('note-') ? [] : [{ resource: { ...resource, after: [] } }];
+      });
       const resources = actions.flatMap((action) => ('resource' in action ? [action.resource] : []));
       const passwords = new Map<string, string>();
       const cloud = {

@@ -28,6 +28,13 @@ export const TAG = {
   origin: 'cloudspace:origin',
 } as const;
 
+/** Tags on the VPC that say where systems beside AWS hold something of the Cloudspace (vpcTag.ts). */
+export const NOTES = {
+  dnsHosts: 'cloudspace:dns-hosts',
+  dnsApplications: 'cloudspace:dns-applications',
+  rabbitmq: 'cloudspace:rabbitmq',
+} as const;
+
 export type Tags = Readonly<Record<string, string>>;
 
 /** EC2's server-side filter for everything of one Cloudspace. */
@@ -66,7 +73,7 @@ export function candidate<O extends Output>(out: O, tags: readonly Tag[] | undef
   return { ...found(out, tags), ...optional('name', name), ...optional('called', called) };
 }
 
-const OUR_TAGS = Object.values(TAG);
+const OUR_TAGS = [...Object.values(TAG), ...Object.values(NOTES)];
 
 /** Putting tags on EC2's resources and taking ours off: one request, several ids. */
 export function ec2Tags<O extends Output>(ids: (out: O) => string[] = ({ id }) => [id]) {

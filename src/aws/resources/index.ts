@@ -20,6 +20,7 @@ import { targetGroup } from './targetGroup.ts';
 import { targetGroupAttachment } from './targetGroupAttachment.ts';
 import { vpc } from './vpc.ts';
 import { vpcDnsHostnames } from './vpcAttributes.ts';
+import { vpcTag } from './vpcTag.ts';
 
 export {
   dbInstance,
@@ -43,12 +44,14 @@ export {
   targetGroupAttachment,
   vpc,
   vpcDnsHostnames,
+  vpcTag,
 };
 
 /** Every kind, what others stand on first. */
 export const KINDS: readonly AnyKind[] = [
   vpc,
   vpcDnsHostnames,
+  vpcTag,
   subnet,
   internetGateway,
   internetGatewayAttachment,

@@ -169,6 +169,7 @@ export const walkCommands: readonly CommandSpec[] = [
       { flags: '--wait <seconds>', text: 'how long to wait for things of others that are in the way (default 60)' },
       takeOver,
       { flags: '--force', text: 'lift protection against deletion that was switched on by hand' },
+      { flags: '--leave <systems>', text: 'dns, rabbitmq: leave what is there, and list it' },
       yes,
       { flags: '--dry-run', text: 'show what would be deleted' },
       isPractice,
