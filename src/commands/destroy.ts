@@ -279,7 +279,7 @@ async function agreed({ context, session, to }: Work, found: readonly Doomed[]):
   ui.notify({
     type: 'info',
     text: [
-      `**${session.name}** in account ${session.account}, ${session.region}${to === undefined ? '' : `, after chapter "${to}"`}: ${going.length} resources go.\n${[...kinds].map(([label, count]) => `- ${count} ${label}`).join('\n')}`,
+      `**${session.name}** in account ${session.account}, ${session.region}${to === undefined ? '' : `, after chapter "${to}"`}: ${going.length} resources go.\n${[...kinds].map(([label, count]) => `- ${count} ${count === 1 || label.endsWith('s') ? label : `${label}s`}`).join('\n')}`,
       database,
       yours,
     ]
