@@ -4,15 +4,9 @@ import { blockerFinder } from '../aws/blockers.ts';
 import { readVpcs } from '../aws/resources/vpc.ts';
 import { type DbSnapshot, keptSnapshots, type Swept, sweep } from '../aws/sweep.ts';
 import { type Blocker, sentence } from '../engine/blocked.ts';
-import {
-  type Doomed,
-  destroy,
-  findDoomed,
-  findDoomedSettlingIntents,
-  findRemains,
-  type Leftover,
-} from '../engine/destroy.ts';
+import { destroy } from '../engine/destroy.ts';
 import { newScope } from '../engine/discover.ts';
+import { type Doomed, findDoomed, findDoomedSettlingIntents, findRemains, type Leftover } from '../engine/doomed.ts';
 import { type Journal, openJournal } from '../engine/journal.ts';
 import { CHAPTERS, type ChapterId, CloudspaceError, type Event, type Found, usageError } from '../engine/types.ts';
 import { type Config, DEFAULTS, teamNumber } from '../steps/config.ts';

@@ -1,5 +1,5 @@
 import { hasSnapshot } from '../aws/sweep.ts';
-import type { Doomed } from '../engine/destroy.ts';
+import type { Doomed } from '../engine/doomed.ts';
 import { usageError } from '../engine/types.ts';
 import type { Context } from './context.ts';
 import type { Session } from './session.ts';

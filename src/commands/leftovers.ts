@@ -1,7 +1,7 @@
 import { HOURS_A_MONTH } from '../aws/prices.ts';
 import type { DbSnapshot, Swept } from '../aws/sweep.ts';
 import type { Blocker } from '../engine/blocked.ts';
-import type { Doomed, Leftover } from '../engine/destroy.ts';
+import type { Doomed, Leftover } from '../engine/doomed.ts';
 import { priceOf } from '../engine/render.ts';
 import type { Event, Resource } from '../engine/types.ts';
 

@@ -1,18 +1,10 @@
 import { DescribeKeyPairsCommand } from '@aws-sdk/client-ec2';
 import { paginateDescribeTargetGroups } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { type Account, readAccount } from '../aws/account.ts';
 import type { Aws } from '../aws/clients.ts';
 import { describeSkew } from '../aws/errors.ts';
-import {
-  type Account,
-  consoleLink,
-  describeUse,
-  type Idle,
-  QUOTAS,
-  type Quota,
-  readAccount,
-  readLimits,
-  useOf,
-} from '../aws/quotas.ts';
+import { type Idle, QUOTAS, type Quota } from '../aws/quotas.ts';
+import { consoleLink, describeUse, readLimits, useOf } from '../aws/quotaUse.ts';
 import { all, fromTagList, nameOf, TAG } from '../aws/resources/common.ts';
 import { tagsFor } from '../engine/tags.ts';
 import { CloudspaceError, isRef, type Resource } from '../engine/types.ts';

@@ -1,14 +1,15 @@
 import { resolve } from 'node:path';
-import { password, type Vault } from '../ansible/vault.ts';
+import type { Vault } from '../ansible/vault.ts';
 import type { Aws, AwsRequest } from '../aws/clients.ts';
 import type { Credentials, Identity } from '../aws/credentials.ts';
 import type { DnsCloud } from '../dns/record.ts';
 import { acquireLock, type Lock } from '../engine/lock.ts';
-import { type CloudspaceError, type Ui, usageError } from '../engine/types.ts';
+import { type Ui, usageError } from '../engine/types.ts';
 import type { RabbitmqCloud } from '../rabbitmq/kinds.ts';
 import type { SecretRef } from '../secrets/reference.ts';
 import { DEFAULTS, teamNumber } from '../steps/config.ts';
 import { configuredKey } from './awsKey.ts';
+import { type Connection, type ConnectOptions, connectAs } from './connection.ts';
 import type { Context } from './context.ts';
 import { type DnsConnection, openDns } from './dns.ts';
 import { leaves, readNotes } from './noted.ts';
@@ -27,8 +28,7 @@ export interface Session extends Place {
   readonly dns: DnsConnection;
   readonly rabbitmq: RabbitmqConnection;
   readonly credentials: Credentials;
-  /** other clients, whose requests are EC2's dry runs: they can change nothing */
-  rehearse(): Aws;
+  readonly rehearse: Connection['rehearse'];
   readonly region: string;
   readonly account: string;
   /** ARN of who we are */
@@ -43,9 +43,6 @@ export interface Session extends Place {
   readonly requests: readonly AwsRequest[];
   close(): Promise<void>;
 }
-
-/** With hosts in containers a poll sooner than this finds nothing new. */
-const FASTEST_PACE_WITH_HOSTS = 0.2;
 
 export interface SessionOptions {
   readonly practice: boolean;
@@ -78,9 +75,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     for (const closer of closers.reverse()) await closer();
   };
   try {
-    const { connect } = await import('../aws/clients.ts');
     const login = await import('../aws/credentials.ts');
-    const { renewal } = await import('../aws/renewal.ts');
     const saved = place.state?.answers ?? {};
     const profile = options.profile ?? text(saved.profile);
     const region = how.practice
@@ -101,69 +96,27 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     const configured = practice ? undefined : configuredKey(context);
     const requests: AwsRequest[] = [];
 
-    let explainer: ((error: CloudspaceError) => Promise<CloudspaceError>) | undefined;
-    // Loaded when it is needed: few runs meet a full quota.
-    const explain = async (error: CloudspaceError, aws: Aws): Promise<CloudspaceError> => {
-      if (error.code !== 'QuotaExceeded') return error;
-      explainer ??= (await import('../aws/quotas.ts')).quotaExplainer(() => aws);
-      return explainer(error);
+    const terms: ConnectOptions = {
+      context,
+      name: place.name,
+      resume: resumeCommand(context, how.command, place.name),
+      wait,
+      profile,
+      region,
+      endpointUrl,
+      base: practice?.credentials ?? configured,
+      readOnly: how.look === true,
+      vault,
+      requests,
+      waitScale: practice ? Math.min(1, 1 / settings.speed) : undefined,
+      onClose: (closer) => closers.push(closer),
     };
-
-    const connectAs = async (roleArn: string | undefined) => {
-      let asksItself = false;
-      const credentials = login.credentials({
-        profile,
-        roleArn,
-        region,
-        endpointUrl,
-        base: practice?.credentials ?? configured,
-        sessionName: `cloudspace-${place.name}`,
-        mfaCode: (serial) => {
-          asksItself = true;
-          return ui.ask({ kind: 'input', id: 'mfa', message: `Code of your MFA device ${serial}` });
-        },
-      });
-      const terms = { region, credentials: credentials.provider, endpointUrl };
-      const aws: Aws = connect({
-        ...terms,
-        readOnly: how.look === true,
-        explain: (error) => explain(error, aws),
-        secret: (name) => vault.secret(name, password),
-        onRequest: (request) => requests.push(request),
-        renewal: renewal({
-          credentials,
-          profile,
-          wait,
-          ask: options.yes
-            ? undefined
-            : (withdraw) =>
-                ui.ask(
-                  { kind: 'input', id: 'credentials', message: 'Press Enter when that is done.', default: '' },
-                  withdraw,
-                ),
-          asksItself: () => asksItself,
-          notify: (event) => ui.notify(event),
-          signal,
-          resume: resumeCommand(context, how.command, place.name),
-        }),
-        ...(practice ? { waitScale: Math.min(1, 1 / settings.speed) } : {}),
-      });
-      closers.push(() => aws.close());
-      signal.throwIfAborted();
-      const rehearse = (): Aws => {
-        const dry = connect({ ...terms, dryRun: true });
-        closers.push(() => dry.close());
-        return dry;
-      };
-      return { roleArn, credentials, aws, rehearse, identity: await login.identity(aws) };
-    };
-
-    let as = await connectAs(knownRole(context, place, how, login.roleArn));
+    let as = await connectAs(knownRole(context, place, how, login.roleArn), terms);
     const decided = options.roleArn !== undefined || options.account !== undefined || place.state !== undefined;
     if (how.chooseRole && !decided) {
       const suggested = how.practice ? practiceRole(teamNumber(place.name, options.team), login.roleArn) : undefined;
       const chosen = await how.chooseRole(as.identity, suggested);
-      if (chosen !== as.roleArn) as = await connectAs(chosen);
+      if (chosen !== as.roleArn) as = await connectAs(chosen, terms);
     }
     pin(place, as.identity.account, region);
     as.credentials.pin(as.identity.account);
@@ -181,8 +134,6 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     const noted = how.notes && !how.practice ? await readNotes(as.aws, place) : {};
     const dns = openDns({ ...beside, noted: noted.dns, leave: leaves(options, 'dns') });
     const rabbitmq = openRabbitmq({ ...beside, noted: noted.rabbitmq, leave: leaves(options, 'rabbitmq') });
-    const practicePace =
-      settings.hosts === 'containers' ? Math.max(FASTEST_PACE_WITH_HOSTS, 1 / settings.speed) : 1 / settings.speed;
     return {
       ...place,
       practice,
@@ -198,7 +149,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
       roleArn: as.roleArn,
       profile,
       endpointUrl: practice ? undefined : endpointUrl,
-      pace: practice ? practicePace : 1,
+      pace: practice ? paceOf(settings) : 1,
       vault,
       requests,
       close,
@@ -207,6 +158,13 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     await close();
     throw error;
   }
+}
+
+/** With hosts in containers a poll sooner than this finds nothing new. */
+const FASTEST_PACE_WITH_HOSTS = 0.2;
+
+function paceOf({ hosts, speed }: PracticeSettings): number {
+  return hosts === 'containers' ? Math.max(FASTEST_PACE_WITH_HOSTS, 1 / speed) : 1 / speed;
 }
 
 /**

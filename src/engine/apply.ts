@@ -1,5 +1,6 @@
 import { findCandidates } from './byHand.ts';
-import { destroy, findDoomed, type Leftover } from './destroy.ts';
+import { destroy } from './destroy.ts';
+import { findDoomed, type Leftover } from './doomed.ts';
 import { putBack } from './mend.ts';
 import { createNodes } from './nodes.ts';
 import { isRejected, throwFirst } from './outcomes.ts';
@@ -86,7 +87,7 @@ export async function startRun(options: RunOptions): Promise<Run> {
   };
 }
 
-async function undo({ options, outputs, adopted, make }: Work, keys: readonly string[]): Promise<Leftover[]> {
+async function undo({ options, outputs, adopted, make }: Work, keys: readonly string[]): Promise<readonly Leftover[]> {
   const { cloud, name, resources, journal, notify, signal, pace, hold } = options;
   const doomed = await findDoomed(cloud, resources, name, (key) => keys.includes(key));
   const left = await destroy({

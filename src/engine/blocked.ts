@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Doomed, Leftover } from './destroy.ts';
+import type { Doomed, Leftover } from './doomed.ts';
 import { CloudspaceError, type Event } from './types.ts';
 
 /** Something that holds what is to be deleted. */

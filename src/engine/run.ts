@@ -1,5 +1,5 @@
 import type { Judged } from './byHand.ts';
-import type { Leftover } from './destroy.ts';
+import type { Leftover } from './doomed.ts';
 import type { Drift } from './drift.ts';
 import type { Journal } from './journal.ts';
 import type { Action, Event, Output, Play, Resource } from './types.ts';
@@ -63,7 +63,7 @@ export interface Run {
   /** what has failed by itself and was not tried again since, by key; what only waited for it is left out */
   failures(): ReadonlyMap<string, unknown>;
   /** Deletes what is there of these keys, in reverse, and lets go of what is adopted. Gives what could not be deleted. */
-  undo(keys: readonly string[]): Promise<Leftover[]>;
+  undo(keys: readonly string[]): Promise<readonly Leftover[]>;
   /** what a person may have made for this resource; undefined: what it refers to is not there yet */
   candidates(resource: Resource): Promise<Judged[] | undefined>;
   /** takes over what a person made: tags it, and goes on with it */
