@@ -1,7 +1,7 @@
 import { CloudspaceError, type Event } from '../engine/types.ts';
 import { childEnvironment } from '../system/environment.ts';
-import type { Prerequisite } from './checks.ts';
 import { type EngineFacts, type Machine, programEnv } from './machine.ts';
+import type { Prerequisite } from './prerequisite.ts';
 
 /** Runs one command, telling each line of its output. `interactive` gives it the terminal, for sudo's password. Never throws. */
 export type RunCommand = (

@@ -1,11 +1,13 @@
 import { CloudspaceError, type Ui } from '../engine/types.ts';
-import { type Prerequisite, prerequisites, unmet, type Wanted } from './checks.ts';
+import { prerequisites, unmet } from './checks.ts';
 import { fix, fixCommands, type RunCommand } from './fix.ts';
 import { type EngineFacts, type Machine, thisMachine } from './machine.ts';
+import type { Prerequisite, Wanted } from './prerequisite.ts';
 
-export { type Fix, type Prerequisite, prerequisites, unmet, type Wanted } from './checks.ts';
+export { prerequisites, unmet } from './checks.ts';
 export { type FixContext, fix, fixCommands, type RunCommand } from './fix.ts';
 export { type EngineFacts, type Machine, thisMachine } from './machine.ts';
+export type { Fix, Prerequisite, Wanted } from './prerequisite.ts';
 
 /** What this part does not know itself; the practice hosts have both. */
 export interface Engines {
