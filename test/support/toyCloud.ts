@@ -6,7 +6,7 @@ export interface ToyOutput extends Output {
   readonly parents: readonly string[];
 }
 
-interface Thing {
+export interface Thing {
   type: string;
   key: string;
   out: ToyOutput;
