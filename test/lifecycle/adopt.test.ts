@@ -22,8 +22,9 @@ import { vpc } from '../../src/aws/resources/vpc.ts';
 import { newScope } from '../../src/engine/discover.ts';
 import { adoptionTags } from '../../src/engine/tags.ts';
 import { subnets } from '../../src/steps/config.ts';
+import { clients } from '../support/aws.ts';
 import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
-import { clients, NAME, type Walked, walkByAnswers } from '../support/walker.ts';
+import { NAME, type Walked, walkByAnswers } from '../support/walker.ts';
 
 let server: Server;
 let aws: Aws;

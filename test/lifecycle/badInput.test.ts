@@ -2,27 +2,17 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
+import { cleanEnv, cli, folder, type Server, serve } from '../support/cli.ts';
+import { laptop } from '../support/laptop.ts';
 
 /** What bad input gets: a clear error, exit 2, nothing created, nothing lost. */
 let server: Server;
 const dir = folder();
-const key = join(dir, 'key.pub');
-const good = [
-  '--state-dir',
-  join(dir, 'state'),
-  '--ssh-public-key',
-  key,
-  '--provision',
-  'skip',
-  '--ssh-from',
-  '198.51.100.7/32',
-];
+const good = ['--state-dir', join(dir, 'state'), ...laptop(dir, () => server).answers];
 const on = (words: readonly string[], env: Record<string, string> = {}) =>
   cli(words, { env: cleanEnv({ ...server.env, ...env }) });
 
 beforeAll(async () => {
-  writeFileSync(key, `${PUBLIC_KEY}\n`);
   writeFileSync(join(dir, 'private'), '-----BEGIN OPENSSH PRIVATE KEY-----\nnot-to-be-shown\n');
   server = await serve(join(dir, 'server'));
 });

@@ -25,8 +25,8 @@ import { ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Aws } from '../../src/aws/clients.ts';
 import type { DriftItem } from '../../src/engine/types.ts';
+import { clients } from '../support/aws.ts';
 import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
-import { clients } from '../support/walker.ts';
 
 /** Somebody works in the console: what `plan`, `status --refresh` and `start` say of it, and that it is put back only when that is wanted. */
 let server: Server;

@@ -4,8 +4,9 @@ import { DescribeNatGatewaysCommand, DescribeSubnetsCommand } from '@aws-sdk/cli
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Aws } from '../../src/aws/clients.ts';
 import type { Event } from '../../src/engine/types.ts';
+import { clients } from '../support/aws.ts';
 import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
-import { clients, NAME, walkByAnswers } from '../support/walker.ts';
+import { NAME, walkByAnswers } from '../support/walker.ts';
 
 /** What a person, and a script, is told when something fails, and what they can do about it; against the practice API as a process of its own. */
 let server: Server;

@@ -5,12 +5,12 @@ import { DescribeVpcsCommand } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Aws } from '../../src/aws/clients.ts';
 import { noteValues, readNote } from '../../src/dns/note.ts';
+import { clients } from '../support/aws.ts';
 import { ended, freePorts, RABBIT, startRabbit, until } from '../support/backends.ts';
 import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
 import { dnsimpleStandIn } from '../support/dnsimpleStandIn.ts';
 import { named } from '../support/laptop.ts';
 import { route53StandIn } from '../support/route53StandIn.ts';
-import { clients } from '../support/walker.ts';
 
 /** A laptop is lost, with the state and cloudspace.yaml: what else has something of the Cloudspace is found by the tags of the VPC. */
 const TOKEN = 'the-secret-token-of-dnsimple';

@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts, selfSigned } from '../support/backends.ts';
-import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
+import { cleanEnv, cli, folder, type Server, serve } from '../support/cli.ts';
 import { dnsimpleStandIn } from '../support/dnsimpleStandIn.ts';
 import { dnsStandIn } from '../support/dnsStandIn.ts';
+import { laptop } from '../support/laptop.ts';
 import { route53StandIn } from '../support/route53StandIn.ts';
 
 /** The whole walk with names: the built command line, the practice API as a process of its own, and stand-ins for the DNS providers and for a name server. */
@@ -17,22 +18,12 @@ let names: Awaited<ReturnType<typeof dnsStandIn>>;
 /** a name that the name server does not know yet */
 let hidden = '';
 const dir = folder();
-const key = join(dir, 'key.pub');
 const file = join(dir, 'cloudspace.yaml');
 const TOKEN = 'the-secret-token-of-dnsimple';
 const place = ['--state-dir', join(dir, 'state')];
 const base = ['--name', 'team-07', ...place];
-const start = [
-  'start',
-  '--yes',
-  ...base,
-  '--ssh-public-key',
-  key,
-  '--provision',
-  'skip',
-  '--ssh-from',
-  '198.51.100.7/32',
-];
+const { answers, walk } = laptop(dir, () => server);
+const start = ['start', ...base, ...walk];
 const on = async (words: readonly string[], env: Record<string, string> = {}) => {
   const result = await cli(words, { env: cleanEnv({ ...server.env, DNSIMPLE_TOKEN: TOKEN, ...env }), cwd: dir });
   return { ...result, said: result.stdout + result.stderr };
@@ -52,7 +43,6 @@ ${more}`,
   );
 
 beforeAll(async () => {
-  writeFileSync(key, `${PUBLIC_KEY}\n`);
   server = await serve(join(dir, 'server'));
   dnsimple = await dnsimpleStandIn(['example.com', 'apps.example.com'], {
     [TOKEN]: { rights: 'all' },
@@ -126,7 +116,7 @@ async function looked(): Promise<void> {
 
 describe('names at DNSimple (a stand-in)', () => {
   it('are planned, made, shown, kept by a second run, and gone after destroy, with the token nowhere', async () => {
-    const plan = await on(['plan', ...base, '--ssh-public-key', key, '--ssh-from', '198.51.100.7/32', '--json']);
+    const plan = await on(['plan', ...base, ...answers, '--json']);
     expect(plan.code, plan.said).toBe(0);
     const planned = JSON.parse(plan.stdout).resources.filter(
       (one: { type: string }) => one.type === 'dnsimple_zone_record',
@@ -248,7 +238,7 @@ it('Route 53 (a stand-in): the wildcard is an alias of the load balancer', async
     file,
     `dns: {provider: route53, host-domain: example.net, app-domain: example.net, name-servers: ["127.0.0.1:9"]}\n`,
   );
-  const words = ['start', '--yes', '--name', 'team-09', ...start.slice(4)];
+  const words = ['start', '--name', 'team-09', ...place, ...walk];
   const env = { AWS_ENDPOINT_URL_ROUTE_53: zones.url };
   const { code, said } = await on(words, env);
   expect(code, said).toBe(0);

@@ -1,26 +1,15 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
+import { cleanEnv, cli, folder, type Server, serve } from '../support/cli.ts';
+import { laptop } from '../support/laptop.ts';
 
 /** The whole walk without hosts, as a person or a script runs it: the built command line against the practice API as a process of its own. */
 let server: Server;
 const dir = folder();
-const key = join(dir, 'key.pub');
-const args = [
-  '--name',
-  'team-07',
-  '--state-dir',
-  join(dir, 'state'),
-  '--ssh-public-key',
-  key,
-  '--provision',
-  'skip',
-  '--ssh-from',
-  '198.51.100.7/32',
-];
+const { on, answers } = laptop(dir, () => server);
 const base = ['--name', 'team-07', '--state-dir', join(dir, 'state')];
-const on = (words: readonly string[]) => cli(words, { env: cleanEnv(server.env) });
+const args = [...base, ...answers];
 const json = async (words: readonly string[]) => {
   const { code, stdout, stderr } = await on([...words, '--json']);
   expect(code, stderr).toBe(0);
@@ -34,7 +23,6 @@ interface Planned {
 }
 
 beforeAll(async () => {
-  writeFileSync(key, `${PUBLIC_KEY}\n`);
   server = await serve(join(dir, 'server'));
 });
 afterAll(() => server.close());

@@ -13,24 +13,7 @@ import { equalCommand } from '../../src/engine/render.ts';
 import type { Config } from '../../src/steps/config.ts';
 import { walk } from '../../src/steps/index.ts';
 import { cleanEnv, cli, folder, PUBLIC_KEY, serve } from '../support/cli.ts';
-
-const config: Config = {
-  name: 'hackathon-07',
-  team: 7,
-  region: 'eu-central-1',
-  account: '123456789012',
-  cidr: '10.7.0.0/16',
-  zones: ['eu-central-1a', 'eu-central-1b'],
-  runners: 2,
-  sshFrom: '198.51.100.7/32',
-  publicKey: PUBLIC_KEY,
-  ami: 'ami-0123456789abcdef0',
-  rootDevice: '/dev/xvda',
-  instanceType: 't3.small',
-  dbClass: 'db.t4g.micro',
-  postgresVersion: '17.4',
-  caCertificate: 'rds-ca-rsa4096-g1',
-};
+import { config } from '../support/config.ts';
 
 /** Ports that the guide opens to everybody, on the load balancer's own group and nowhere else. */
 const PUBLIC = ['sg-load-balancer 80-80', 'sg-load-balancer 443-443', 'sg-load-balancer 2222-2222'];

@@ -10,5 +10,6 @@ export function clients(server: Server): Aws {
       accessKeyId: server.env.AWS_ACCESS_KEY_ID ?? '',
       secretAccessKey: server.env.AWS_SECRET_ACCESS_KEY ?? '',
     },
+    waitScale: 0.01,
   });
 }

@@ -7,7 +7,9 @@ import { cleanEnv, cli, PUBLIC_KEY, type Result, type Server } from './cli.ts';
 export interface Laptop {
   /** a command of ours against the practice server */
   on(words: readonly string[], more?: Parameters<typeof cli>[1]): Promise<Result>;
-  /** the words of an unattended walk without hosts, but for its name */
+  /** the answers that a walk without hosts needs, but for its name */
+  readonly answers: readonly string[];
+  /** the same, unattended */
   readonly walk: readonly string[];
   /** walks up to a chapter, and it has to end well */
   up(name: string, until: string): Promise<void>;
@@ -18,9 +20,11 @@ export function laptop(dir: string, server: () => Server): Laptop {
   const key = join(dir, 'key.pub');
   writeFileSync(key, `${PUBLIC_KEY}\n`);
   const on: Laptop['on'] = (words, more = {}) => cli(words, { env: cleanEnv(server().env), ...more });
-  const walk = ['--yes', '--ssh-public-key', key, '--provision', 'skip', '--ssh-from', '198.51.100.7/32'];
+  const answers = ['--ssh-public-key', key, '--provision', 'skip', '--ssh-from', '198.51.100.7/32'];
+  const walk = ['--yes', ...answers];
   return {
     on,
+    answers,
     walk,
     async up(name, until) {
       const place = ['--name', name, '--state-dir', join(dir, 'state')];

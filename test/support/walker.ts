@@ -1,4 +1,4 @@
-import { type Aws, connect } from '../../src/aws/clients.ts';
+import type { Aws } from '../../src/aws/clients.ts';
 import type { Outcome } from '../../src/commands/walkItems.ts';
 import { walkthrough } from '../../src/commands/walkthrough.ts';
 import { startRun } from '../../src/engine/apply.ts';
@@ -7,40 +7,17 @@ import type { Run } from '../../src/engine/run.ts';
 import type { Event, Question, Ui } from '../../src/engine/types.ts';
 import type { Config } from '../../src/steps/config.ts';
 import { walk } from '../../src/steps/index.ts';
-import { PUBLIC_KEY, type Server } from './cli.ts';
+import { config as example } from './config.ts';
 
-export const NAME = 'hackathon-07';
-
+/** The practice cloud's management account, its images and its versions. */
 export const config: Config = {
-  name: NAME,
-  region: 'eu-central-1',
+  ...example,
   account: '100000000000',
-  team: 7,
-  cidr: '10.7.0.0/16',
-  zones: ['eu-central-1a', 'eu-central-1b'],
-  runners: 2,
-  sshFrom: '198.51.100.7/32',
-  publicKey: PUBLIC_KEY,
   ami: 'ami-0',
-  rootDevice: '/dev/xvda',
-  instanceType: 't3.small',
-  dbClass: 'db.t4g.micro',
   postgresVersion: '15.10',
   caCertificate: 'rds-ca-rsa2048-g1',
-} as Config;
-
-/** The wizard's own clients for a practice server in another process. */
-export function clients(server: Server): Aws {
-  return connect({
-    region: 'eu-central-1',
-    endpointUrl: server.endpoint,
-    credentials: {
-      accessKeyId: server.env.AWS_ACCESS_KEY_ID ?? '',
-      secretAccessKey: server.env.AWS_SECRET_ACCESS_KEY ?? '',
-    },
-    waitScale: 0.01,
-  });
-}
+};
+export const NAME = config.name;
 
 export interface Walked {
   readonly outcome: Outcome;

@@ -4,35 +4,10 @@ import { equalCommand, usdPerHour } from '../../src/engine/render.ts';
 import { tagsFor } from '../../src/engine/tags.ts';
 import { CHAPTERS } from '../../src/engine/types.ts';
 import { guideSection } from '../../src/guide.ts';
-import {
-  type Config,
-  checkName,
-  checkPublicKey,
-  checkSshFrom,
-  checkVpcCidr,
-  subnets,
-  teamNumber,
-} from '../../src/steps/config.ts';
+import { checkName, checkPublicKey, checkSshFrom, checkVpcCidr, subnets, teamNumber } from '../../src/steps/config.ts';
 import { hostsOf } from '../../src/steps/hosts.ts';
 import { walk } from '../../src/steps/index.ts';
-
-const config: Config = {
-  name: 'hackathon-07',
-  team: 7,
-  region: 'eu-central-1',
-  account: '123456789012',
-  cidr: '10.7.0.0/16',
-  zones: ['eu-central-1a', 'eu-central-1b'],
-  runners: 2,
-  sshFrom: '198.51.100.7/32',
-  publicKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBUO3Qe0Y2nZ5Wzq0m0vZlmtXkH1w0b3mGxO2v6b2f4x me',
-  ami: 'ami-0123456789abcdef0',
-  rootDevice: '/dev/xvda',
-  instanceType: 't3.small',
-  dbClass: 'db.t4g.micro',
-  postgresVersion: '17.4',
-  caCertificate: 'rds-ca-rsa4096-g1',
-};
+import { config } from '../support/config.ts';
 
 describe('the walk', () => {
   const list = walk(config);
