@@ -5,7 +5,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Options } from './commands/context.ts';
 import { COMMANDS } from './commands/index.ts';
 import type { CommandSpec } from './commands/specs/spec.ts';
-import { CloudspaceError, type Ui } from './engine/types.ts';
+import { CloudspaceError, hasCode, type Ui } from './engine/types.ts';
 
 // The SDK warns of Node versions it will drop next year; that is for us to act on, not for the person.
 process.env.AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE = '1';
@@ -114,7 +114,7 @@ async function discreet(ui: Ui): Promise<Ui> {
 }
 
 async function fail(error: unknown, ui: Ui): Promise<number> {
-  if (interrupt.signal.aborted || (error instanceof CloudspaceError && error.code === 'Interrupted')) {
+  if (interrupt.signal.aborted || hasCode(error, 'Interrupted')) {
     ui.notify({ type: 'info', text: 'Interrupted. What was done is saved: run the same command again to go on.' });
     return 130;
   }

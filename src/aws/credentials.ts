@@ -1,7 +1,7 @@
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider } from '@smithy/types';
-import { CloudspaceError, usageError } from '../engine/types.ts';
+import { CloudspaceError, hasCode, usageError } from '../engine/types.ts';
 import type { Aws } from './clients.ts';
 import { translate, withoutExchange } from './errors.ts';
 import { profiles } from './profiles.ts';
@@ -87,7 +87,7 @@ export function credentials(options: CredentialOptions = {}): Credentials {
       return await fetchNew({ proven: false });
     } catch (error) {
       // Those at hand still work: a sign-in that has ended matters when they end, not before.
-      if (current !== undefined && left() > 0 && (error as CloudspaceError).code !== 'OtherAccount') return current;
+      if (current !== undefined && left() > 0 && !hasCode(error, 'OtherAccount')) return current;
       throw error;
     }
   };
@@ -111,7 +111,7 @@ export function credentials(options: CredentialOptions = {}): Credentials {
 
 /** Where nothing new is to be had, the old ones are used to their end. */
 function refusedOnly(error: unknown): void {
-  if ((error as CloudspaceError).code === 'OtherAccount') throw error;
+  if (hasCode(error, 'OtherAccount')) throw error;
 }
 
 /** Throws CloudspaceError `OtherAccount` when the keys belong to an account that is not `only`, and what STS says when they do not work. */

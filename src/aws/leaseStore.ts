@@ -5,6 +5,7 @@ import {
   DescribeKeyPairsCommand,
   ImportKeyPairCommand,
 } from '@aws-sdk/client-ec2';
+import { hasCode } from '../engine/types.ts';
 import type { Aws } from './clients.ts';
 import { codeOf, ignoreGone, isNotFound } from './errors.ts';
 import { fromTagList, tagSpecifications } from './resources/common.ts';
@@ -60,9 +61,8 @@ export function leaseStore(aws: Aws, name: string) {
       } catch (error) {
         const code = codeOf(error);
         // An answer that was lost may be that of a claim that arrived: reading says whose it is.
-        if (code === 'InvalidKeyPair.Duplicate' || (error as { code?: string }).code === 'OutcomeUnknown')
-          return 'held';
-        if ((error as { code?: string }).code === 'AccessDenied') return 'denied';
+        if (code === 'InvalidKeyPair.Duplicate' || hasCode(error, 'OutcomeUnknown')) return 'held';
+        if (hasCode(error, 'AccessDenied')) return 'denied';
         throw error;
       }
     },

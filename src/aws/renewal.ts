@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CloudspaceError, type Event } from '../engine/types.ts';
+import { CloudspaceError, type Event, hasCode } from '../engine/types.ts';
 import type { Credentials } from './credentials.ts';
 import { codeOf } from './errors.ts';
 import { profileSettings } from './profiles.ts';
@@ -105,7 +105,7 @@ export function renewal(options: RenewalOptions): Renewal {
       try {
         if ((await Promise.race([asked, found])) === 'found') return true;
       } catch (error) {
-        if (error instanceof CloudspaceError && error.code === 'NoTerminal') return false;
+        if (hasCode(error, 'NoTerminal')) return false;
         throw error;
       } finally {
         withdraw.abort(new CloudspaceError('the credentials came by themselves', { code: 'Withdrawn' }));

@@ -31,7 +31,7 @@ export async function faceFailure(
       default: 'retry',
       choices: event.choices.map((value) => ({ value, ...names[value] })),
     });
-    if (choice !== 'undo') return choice as 'retry' | 'skip' | 'quit';
+    if (choice !== 'undo') return choice;
     const left = await run.undo(resourcesOf(step.actions).map(({ key }) => key));
     signal.throwIfAborted();
     if (left.length === 0) return 'undone';

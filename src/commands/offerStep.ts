@@ -68,7 +68,7 @@ async function doStep(
   }
 }
 
-async function choose(
+function choose(
   { ui, byHand }: WalkthroughOptions,
   item: Item,
   { makes }: Extract<Event, { type: 'step' }>,
@@ -80,31 +80,28 @@ async function choose(
   const resources = new Set(resourcesOf(step.actions).map(({ key }) => key));
   const makesSomething = makes.some(({ key, action }) => action === 'create' && resources.has(key));
   const preset = makesSomething && byHand.has(idOf(item));
-  return (await ui.ask({
+  const choices: { value: Choice; name: string; description: string }[] = [
+    todo
+      ? { value: 'do', name: 'Do it', description: 'Make what is listed above.' }
+      : { value: 'do', name: 'Go on', description: 'All of this is there already.' },
+  ];
+  if (makesSomething)
+    choices.push({
+      value: 'byhand',
+      name: 'I do it myself',
+      description: 'In the console, with aws or Terraform; the walk goes on with what you made.',
+    });
+  choices.push(
+    { value: 'details', name: 'Show details', description: 'All equal aws commands, whole.' },
+    { value: 'skip', name: 'Skip', description: 'Leave it out for now; steps that need it will say so.' },
+  );
+  if (canGoBack) choices.push({ value: 'back', name: 'Back', description: 'To the step before.' });
+  return ui.ask({
     kind: 'select',
     id: 'step',
     flag: '--yes',
     message: todo ? `${title}: do this step?` : `${title}: done already. Go on?`,
     default: preset ? 'byhand' : 'do',
-    choices: [
-      {
-        value: 'do',
-        name: todo ? 'Do it' : 'Go on',
-        description: todo ? 'Make what is listed above.' : 'All of this is there already.',
-      },
-      ...(makesSomething
-        ? [
-            {
-              value: 'byhand',
-              name: 'I do it myself',
-              description: 'In the console, with aws or Terraform; the walk goes on with what you made.',
-            },
-          ]
-        : []),
-      { value: 'details', name: 'Show details', description: 'All equal aws commands, whole.' },
-      { value: 'skip', name: 'Skip', description: 'Leave it out for now; steps that need it will say so.' },
-      ...(canGoBack ? [{ value: 'back', name: 'Back', description: 'To the step before.' }] : []),
-      QUIT,
-    ],
-  })) as Choice;
+    choices: [...choices, QUIT],
+  });
 }

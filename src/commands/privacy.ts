@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CloudspaceError, type Ui } from '../engine/types.ts';
+import { CloudspaceError, hasCode, type Ui } from '../engine/types.ts';
 import { close, type Exposure, exposure } from '../system/private.ts';
 
 /** What in a Cloudspace's folder tells where it is and how to get in. */
@@ -44,7 +44,7 @@ export async function keepPrivate(dir: string, ui: Pick<Ui, 'ask' | 'notify'>): 
       default: true,
     })
     .catch((error: unknown) => {
-      throw error instanceof CloudspaceError && error.code === 'NoTerminal' ? refusal(first, hint) : error;
+      throw hasCode(error, 'NoTerminal') ? refusal(first, hint) : error;
     });
   if (!mend) throw refusal(first, hint);
   for (const one of found)

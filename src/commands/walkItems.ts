@@ -64,7 +64,7 @@ export function chapterEvent(
 }
 
 export const QUIT = {
-  value: 'quit',
+  value: 'quit' as const,
   name: 'Save and quit',
   description: 'Everything is saved; the same command goes on here.',
 };

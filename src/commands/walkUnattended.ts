@@ -1,4 +1,4 @@
-import { type Action, CloudspaceError } from '../engine/types.ts';
+import { type Action, hasCode } from '../engine/types.ts';
 import type { WalkChapter, WalkStep } from '../steps/index.ts';
 import { failureEvent, resourcesOf, withResume } from './failure.ts';
 import { chapterEvent, type Outcome, stepsOf, type WalkthroughOptions } from './walkItems.ts';
@@ -50,6 +50,6 @@ async function failureOf({ run }: WalkthroughOptions, step: WalkStep): Promise<u
   if (own !== undefined) return own;
   return run.do(step.actions).then(
     () => undefined,
-    (error: unknown) => (error instanceof CloudspaceError && error.code === 'Blocked' ? undefined : error),
+    (error: unknown) => (hasCode(error, 'Blocked') ? undefined : error),
   );
 }

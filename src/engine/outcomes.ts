@@ -1,8 +1,8 @@
-import { CloudspaceError } from './types.ts';
+import { hasCode } from './types.ts';
 
 /** Did it fail only because something that it needs did? */
 export function isBlocked(error: unknown): boolean {
-  return error instanceof CloudspaceError && error.code === 'Blocked';
+  return hasCode(error, 'Blocked');
 }
 
 /** Has it failed by now? */

@@ -4,7 +4,7 @@ import type { DestroyOptions } from './destroy.ts';
 import { isLeaving } from './discover.ts';
 import type { Doomed, Leftover } from './doomed.ts';
 import { createPoller } from './poll.ts';
-import { CloudspaceError } from './types.ts';
+import { CloudspaceError, hasCode } from './types.ts';
 
 /** Deletions at once: EC2 lets 50 of its dearest requests (revoking rules) through in a burst, and 5 a second after that. */
 const DELETIONS = 20;
@@ -93,7 +93,7 @@ export function createRemover(options: DestroyOptions, dependents: ReadonlyMap<s
       await note([item], undefined);
       report(item, 'deleted', { seconds: (Date.now() - started) / 1000 });
     } catch (error) {
-      if (signal.aborted || (error as { code?: string }).code === 'LeaseLost') throw error;
+      if (signal.aborted || hasCode(error, 'LeaseLost')) throw error;
       const blockers = (error as { blockers?: readonly Blocker[] }).blockers ?? [];
       const reason = blockers.length > 0 ? `held by ${sentence(blockers)}` : (error as Error).message;
       leftovers.push({ key: item.key, kind, id: out.id, reason, blockers });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeaving, newScope } from './discover.ts';
-import { CloudspaceError, type Output, type Resource } from './types.ts';
+import { hasCode, type Output, type Resource } from './types.ts';
 
 type Asked = readonly { readonly resource: Resource; readonly props: Readonly<Record<string, unknown>> }[];
 
@@ -31,7 +31,7 @@ export async function sendKnowing(
     try {
       return await send();
     } catch (error) {
-      if (!(error instanceof CloudspaceError && error.code === 'OutcomeUnknown')) throw error;
+      if (!hasCode(error, 'OutcomeUnknown')) throw error;
       for (let look = 1; look <= LOOKS; look++) {
         await sleep(LOOK_SECONDS * 1000 * pace, undefined, { signal });
         const made = await find(asked, cloud, name);

@@ -23,6 +23,11 @@ export class CloudspaceError extends Error {
   }
 }
 
+/** Is it one of ours with this code? */
+export function hasCode(error: unknown, code: string): error is CloudspaceError {
+  return error instanceof CloudspaceError && error.code === code;
+}
+
 /** Bad input: refused before anything is created, exit code 2. */
 export function usageError(message: string, hint?: string, code = 'BadInput'): CloudspaceError {
   return new CloudspaceError(message, { code, hint, exitCode: 2 });

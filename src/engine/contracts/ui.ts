@@ -30,7 +30,12 @@ export type Question =
       readonly default: string;
     });
 
-export type Answer<Q extends Question> = Q extends { kind: 'confirm' } ? boolean : string;
+/** A yes or no, the value of a choice, or what was typed. */
+export type Answer<Q extends Question> = Q extends { kind: 'confirm' }
+  ? boolean
+  : Q extends { kind: 'select'; choices: readonly { value: infer Value extends string }[] }
+    ? Value
+    : string;
 
 /** The port to the person. The engine and the steps never print. */
 export interface Ui {
@@ -39,7 +44,7 @@ export interface Ui {
    * Asks and waits. Throws CloudspaceError `NoTerminal` (exit 2, naming the flag) when nobody can answer and there is no default to take,
    * `Interrupted` (exit 130) on Ctrl-C. `withdraw` takes the question back, open or still waiting for its turn: it throws the signal's reason.
    */
-  ask<Q extends Question>(question: Q, withdraw?: AbortSignal): Promise<Answer<Q>>;
+  ask<const Q extends Question>(question: Q, withdraw?: AbortSignal): Promise<Answer<Q>>;
   /** Stops spinners and flushes; called once, last. */
   close(): void;
 }
