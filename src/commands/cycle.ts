@@ -1,17 +1,18 @@
 import { referenceDeployment } from '../ansible/paths.ts';
-import { openJournal } from '../engine/journal.ts';
+import { type Journal, openJournal } from '../engine/journal.ts';
 import type { Lease } from '../engine/lease.ts';
 import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
-import { walk } from '../steps/index.ts';
-import { checkFlags, collectAnswers } from './answers.ts';
+import { type Walk, walk } from '../steps/index.ts';
+import { type Answers, checkFlags, collectAnswers } from './answers.ts';
 import type { Context } from './context.ts';
 import { checkCost, costCeiling, costUpTo } from './costCeiling.ts';
+import type { DeploymentMapping } from './deploymentMapping.ts';
 import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
 import { needHosts, readHosts, writeHosts } from './hostsFile.ts';
 import { openLease } from './lease.ts';
 import { locateExisting } from './places.ts';
 import { instancesByKey, unfinished } from './retire.ts';
-import { deploymentDir, openSession } from './session.ts';
+import { deploymentDir, openSession, type Session } from './session.ts';
 import { replaceHost } from './succession.ts';
 import { prepareSystems, withSystems } from './systems.ts';
 import { openWalkRun } from './walkRun.ts';
@@ -21,7 +22,7 @@ import { openWalkRun } from './walkRun.ts';
  * bastion. What an earlier run did is not done again: a host that was launched after the cycle began is new.
  */
 export async function run(context: Context): Promise<number> {
-  const { options, ui, signal } = context;
+  const { options, ui } = context;
   checkFlags(options);
   const ceiling = costCeiling(options);
   const place = await locateExisting(context);
@@ -32,84 +33,20 @@ export async function run(context: Context): Promise<number> {
   );
   let lease: Lease | undefined;
   try {
-    const { state } = session;
-    if (!state) throw usageError(`there is no Cloudspace "${place.name}"`);
-    const answers = await collectAnswers(context, session, { dryRun: false });
-    if (answers.provision === 'skip' || (session.practice && session.settings.hosts === 'none'))
-      throw usageError(
-        'hosts that nothing provisions cannot be cycled',
-        'go through the walkthrough with provisioning first',
-      );
-    const journal = openJournal(session.dir, state);
-    const { config } = answers;
-    const list = walk(config);
-    if (!session.practice)
-      await checkCost(costUpTo(list, config.region, 'services'), ceiling, ui, options.yes !== true);
-    const deployment = await deploymentDir(options, answers.saved.deployment);
-    const systems = await prepareSystems(context, session, deployment !== referenceDeployment(), config);
-    const there = await instancesByKey(session);
-    const begun = unfinished(there);
-    const order = cycleOrder((await readHosts(session.dir)).map(({ name }) => name));
-    const chosen = choose(order, context.args[0] ?? 'all', begun);
-    const since = journal.state.cycle ?? new Date().toISOString();
-    const todo = chosen.filter((key) => begun.includes(key) || !((there.get(key)?.launchedAt ?? '') > since));
+    const cycle = await prepare(context, session, ceiling);
+    const { todo, journal } = cycle;
+    const { ami, rootDevice, instanceType } = cycle.answers.config;
     if (todo.length === 0) ui.notify({ type: 'info', text: 'All of these are new already.' });
-    else await confirm(context, todo, begun, `${config.instanceType} with ${config.ami}`);
+    else await confirm(context, todo, cycle.begun, `${instanceType} with ${ami}`);
     lease = await openLease(context, session, 'cycle');
-    const { hold } = lease;
-    if (todo.length > 0) await hold();
+    if (todo.length > 0) await lease.hold();
     await journal.update((draft) => {
-      draft.cycle = since;
+      draft.cycle = cycle.since;
       // An image or a type that was given with this command is that of every host from here on.
-      draft.answers = {
-        ...draft.answers,
-        ami: config.ami,
-        rootDevice: config.rootDevice,
-        instanceType: config.instanceType,
-      };
+      draft.answers = { ...draft.answers, ami, rootDevice, instanceType };
     });
-    for (const [index, key] of todo.entries()) {
-      const progress = (status: Extract<Event, { type: 'progress' }>['status'], text: string): void =>
-        ui.notify({ type: 'progress', key: `cycle-${key}`, status, text });
-      progress('started', `replacing ${key} (${index + 1} of ${todo.length})`);
-      try {
-        const outputs = await replaceHost(
-          {
-            session,
-            journal,
-            signal,
-            open: () =>
-              openWalkRun({
-                list,
-                session,
-                deployment,
-                mapping: withSystems(options.mapping ?? {}, systems),
-                answers,
-                journal,
-                signal,
-                hold,
-                notify: (event) => quiet(event) && ui.notify(event),
-              }),
-            tell: (text) => progress('going', `replacing ${key}: ${text}`),
-          },
-          key,
-        );
-        await writeEndpoints(
-          session.dir,
-          endpointsOf(outputs, place.state.practice, (address, port) => session.practice?.reach(address, port)),
-        );
-      } catch (error) {
-        progress('failed', `replacing ${key}`);
-        throw error;
-      }
-      progress('done', `replaced ${key}`);
-    }
-    const all = await readHosts(session.dir);
-    const known = new Set([...(await instancesByKey(session)).values()].map(({ id }) => id));
-    await writeHosts(
-      session.dir,
-      all.filter(({ instanceId }) => known.has(instanceId)),
-    );
+    for (const index of todo.keys()) await replace(cycle, index, lease.hold);
+    await forgetGone(session);
     await journal.update((draft) => {
       delete draft.cycle;
     });
@@ -124,6 +61,87 @@ export async function run(context: Context): Promise<number> {
     await lease?.release();
     await session.close();
   }
+}
+
+/** What a cycle works with, and the hosts that are to be replaced. */
+interface Cycle {
+  readonly context: Context;
+  readonly session: Session;
+  readonly answers: Answers;
+  readonly deployment: string;
+  readonly mapping: DeploymentMapping;
+  readonly list: Walk;
+  readonly journal: Journal;
+  /** when the cycle began, maybe in an earlier run: hosts that were launched since are new */
+  readonly since: string;
+  readonly todo: readonly string[];
+  /** those that an earlier run left half way */
+  readonly begun: readonly string[];
+}
+
+async function prepare(context: Context, session: Session, ceiling: number | undefined): Promise<Cycle> {
+  const { options, ui } = context;
+  if (!session.state) throw usageError(`there is no Cloudspace "${session.name}"`);
+  const answers = await collectAnswers(context, session, { dryRun: false });
+  if (answers.provision === 'skip' || (session.practice && session.settings.hosts === 'none'))
+    throw usageError(
+      'hosts that nothing provisions cannot be cycled',
+      'go through the walkthrough with provisioning first',
+    );
+  const journal = openJournal(session.dir, session.state);
+  const { config } = answers;
+  const list = walk(config);
+  if (!session.practice) await checkCost(costUpTo(list, config.region, 'services'), ceiling, ui, options.yes !== true);
+  const deployment = await deploymentDir(options, answers.saved.deployment);
+  const systems = await prepareSystems(context, session, deployment !== referenceDeployment(), config);
+  const mapping = withSystems(options.mapping ?? {}, systems);
+  const there = await instancesByKey(session);
+  const begun = unfinished(there);
+  const order = cycleOrder((await readHosts(session.dir)).map(({ name }) => name));
+  const chosen = choose(order, context.args[0] ?? 'all', begun);
+  const since = journal.state.cycle ?? new Date().toISOString();
+  const todo = chosen.filter((key) => begun.includes(key) || !((there.get(key)?.launchedAt ?? '') > since));
+  return { context, session, answers, deployment, mapping, list, journal, since, todo, begun };
+}
+
+/** Replaces one host, and notes where the services are reached since. */
+async function replace(cycle: Cycle, index: number, hold: Lease['hold']): Promise<void> {
+  const { session, journal, todo } = cycle;
+  const { ui, signal } = cycle.context;
+  const key = todo[index] ?? '';
+  const progress = (status: Extract<Event, { type: 'progress' }>['status'], text: string): void =>
+    ui.notify({ type: 'progress', key: `cycle-${key}`, status, text });
+  progress('started', `replacing ${key} (${index + 1} of ${todo.length})`);
+  try {
+    const outputs = await replaceHost(
+      {
+        session,
+        journal,
+        signal,
+        open: () => openWalkRun({ ...cycle, signal, hold, notify: (event) => quiet(event) && ui.notify(event) }),
+        tell: (text) => progress('going', `replacing ${key}: ${text}`),
+      },
+      key,
+    );
+    await writeEndpoints(
+      session.dir,
+      endpointsOf(outputs, session.practice !== undefined, (address, port) => session.practice?.reach(address, port)),
+    );
+  } catch (error) {
+    progress('failed', `replacing ${key}`);
+    throw error;
+  }
+  progress('done', `replaced ${key}`);
+}
+
+/** Takes hosts off the list that are no more. */
+async function forgetGone(session: Session): Promise<void> {
+  const all = await readHosts(session.dir);
+  const known = new Set([...(await instancesByKey(session)).values()].map(({ id }) => id));
+  await writeHosts(
+    session.dir,
+    all.filter(({ instanceId }) => known.has(instanceId)),
+  );
 }
 
 /** Runners first, the bastion last: the way to the others leads through it. */

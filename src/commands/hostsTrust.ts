@@ -2,12 +2,13 @@ import { GetConsoleOutputCommand } from '@aws-sdk/client-ec2';
 import { closeConnections, presentedHostKey } from '../ansible/connections.ts';
 import { fingerprint, parseConsoleHostKeys } from '../ansible/hostKeys.ts';
 import { writeSshFiles } from '../ansible/sshConfig.ts';
+import type { Host } from '../ansible/types.ts';
 import { openJournal } from '../engine/journal.ts';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import type { Context } from './context.ts';
 import { needHosts, sshOptions, writeHosts } from './hostsFile.ts';
 import { locateExisting } from './places.ts';
-import { openSession } from './session.ts';
+import { openSession, type Session } from './session.ts';
 
 /**
  * `cloudspace hosts trust HOST`: pins the key that a host shows now. Only with a reason: the instance's console output, which comes over AWS's API and not
@@ -46,28 +47,10 @@ export async function run(context: Context): Promise<number> {
       ui.notify({ type: 'info', text: `${name} shows the pinned key, \`${fingerprint(came)}\`: nothing to do.` });
       return 0;
     }
-    const { Output } = await session.aws.ec2.send(new GetConsoleOutputCommand({ InstanceId: host.instanceId }), {
-      abortSignal: signal,
-    });
-    const shown = parseConsoleHostKeys(Buffer.from(Output ?? '', 'base64').toString('utf8'));
-    const given = expected !== undefined && fingerprint(came).endsWith(expected);
-    if (expected !== undefined && !given)
-      throw usageError(
-        `${name} shows ${fingerprint(came)}, not ${expected}`,
-        'it is not the key you expect: do not trust it',
-        'NotConfirmed',
-      );
-    if (!given && !shown.includes(came))
-      throw new CloudspaceError(
-        `nothing vouches for the key that ${name} shows, ${fingerprint(came)}: its console shows ${shown.map(fingerprint).join(', ') || 'no keys'}`,
-        {
-          code: 'NotConfirmed',
-          hint: 'read it on the host by another way (EC2 serial console, Session Manager): ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub; then give it: --fingerprint SHA256:…',
-        },
-      );
+    const reason = await confirmKey(session, host, came, expected, signal);
     ui.notify({
       type: 'warning',
-      text: `${name} (\`${host.instanceId}\`)\n\n- pinned: \`${host.hostKeys.map(fingerprint).join(', ')}\`\n- shows: \`${fingerprint(came)}\`, ${given ? 'which is the one you gave' : 'and its console output shows the same'}`,
+      text: `${name} (\`${host.instanceId}\`)\n\n- pinned: \`${host.hostKeys.map(fingerprint).join(', ')}\`\n- shows: \`${fingerprint(came)}\`, ${reason}`,
     });
     const yes = await ui.ask({
       kind: 'confirm',
@@ -94,6 +77,36 @@ export async function run(context: Context): Promise<number> {
   } finally {
     await session.close();
   }
+}
+
+/** Says what vouches for the key that came. Throws `NotConfirmed` when nothing does. */
+async function confirmKey(
+  session: Session,
+  { name, instanceId }: Host,
+  came: string,
+  expected: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  if (expected !== undefined) {
+    if (fingerprint(came).endsWith(expected)) return 'which is the one you gave';
+    throw usageError(
+      `${name} shows ${fingerprint(came)}, not ${expected}`,
+      'it is not the key you expect: do not trust it',
+      'NotConfirmed',
+    );
+  }
+  const { Output } = await session.aws.ec2.send(new GetConsoleOutputCommand({ InstanceId: instanceId }), {
+    abortSignal: signal,
+  });
+  const shown = parseConsoleHostKeys(Buffer.from(Output ?? '', 'base64').toString('utf8'));
+  if (shown.includes(came)) return 'and its console output shows the same';
+  throw new CloudspaceError(
+    `nothing vouches for the key that ${name} shows, ${fingerprint(came)}: its console shows ${shown.map(fingerprint).join(', ') || 'no keys'}`,
+    {
+      code: 'NotConfirmed',
+      hint: 'read it on the host by another way (EC2 serial console, Session Manager): ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub; then give it: --fingerprint SHA256:…',
+    },
+  );
 }
 
 function checkFingerprint(text: string): string {
