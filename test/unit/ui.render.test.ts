@@ -1,13 +1,10 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { CloudspaceError, type Event } from '../../src/engine/types.ts';
-import { errorEvent, errorText } from '../../src/ui/errorText.ts';
-import { liveWork } from '../../src/ui/live.ts';
+import type { Event } from '../../src/engine/types.ts';
 import type { Look } from '../../src/ui/look.ts';
 import { renderer } from '../../src/ui/render.ts';
 import { width } from '../../src/ui/text.ts';
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>;
+import { type Of, play, resource, task } from '../support/events.ts';
 
 const show = (events: readonly Event[], more: Partial<Look> & { live?: boolean } = {}): string => {
   const { live = true, ...look } = more;
@@ -44,32 +41,6 @@ const step: Of<'step'> = {
     'aws ec2 associate-address',
   ],
 };
-const resource = (status: Of<'resource'>['status'], more: Partial<Of<'resource'>> = {}): Of<'resource'> => ({
-  type: 'resource',
-  key: 'nat-gateway',
-  kind: 'aws_nat_gateway',
-  label: 'NAT gateway',
-  status,
-  ...more,
-});
-const play = (status: Of<'play'>['status'], more: Partial<Of<'play'>> = {}): Of<'play'> => ({
-  type: 'play',
-  key: 'play-bastion',
-  title: 'Set up the bastion',
-  status,
-  hosts: ['bastion'],
-  ...more,
-});
-const task = (status: Of<'task'>['status'], more: Partial<Of<'task'>> = {}): Of<'task'> => ({
-  type: 'task',
-  play: 'play-bastion',
-  host: 'bastion',
-  task: 'install packages',
-  status,
-  done: 7,
-  of: 15,
-  ...more,
-});
 
 describe('at 80 columns', () => {
   it('a chapter shows where we are', () => {
@@ -314,81 +285,4 @@ it('lets no escape sequence of a host or an API through', () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   expect(text).toContain('text');
-});
-
-describe('the live line', () => {
-  const look: Look = { color: false, unicode: true, columns: 80 };
-  it('tells what is under way, since when and how long it usually takes', () => {
-    let now = 0;
-    const live = liveWork(() => now);
-    expect(live.line(look)).toBe('');
-    live.update(resource('creating', { key: 'database', typicalSeconds: 360 }));
-    now = 52_000;
-    live.update(resource('waiting', { typicalSeconds: 90 }));
-    now = 64_000;
-    expect(live.line(look)).toBe('2 working: database 1m04s of ~6m, nat-gateway 12s of ~90s');
-    live.update(resource('ready', { key: 'database' }));
-    expect(live.line(look)).toBe('nat-gateway 12s of ~90s');
-    live.update(resource('ready'));
-    expect(live.size).toBe(0);
-  });
-  it('counts a wait from the start of the creation', () => {
-    let now = 0;
-    const live = liveWork(() => now);
-    live.update(resource('creating'));
-    now = 2000;
-    live.update(resource('created', { id: 'nat-1' }));
-    expect(live.size).toBe(0);
-    live.update(resource('waiting'));
-    now = 5000;
-    expect(live.line(look)).toBe('nat-gateway 5s');
-  });
-  it("shows a play's newest task", () => {
-    const live = liveWork(() => 0);
-    live.update(play('started'));
-    live.update(task('started'));
-    expect(live.line(look)).toBe('bastion · 7/15 · install packages 0s');
-    expect(live.line({ ...look, unicode: false, columns: 30 })).toBe('bastion - 7/15 - install pa...');
-    live.update(play('failed'));
-    live.update(task('ok'));
-    expect(live.size).toBe(0);
-  });
-  it('is one line, however much is under way', () => {
-    const live = liveWork(() => 0);
-    for (let index = 0; index < 20; index += 1)
-      live.update({ type: 'progress', key: `p${index}`, text: `part ${index}\nof it`, status: 'started' });
-    expect(width(live.line(look))).toBeLessThanOrEqual(80);
-    expect(live.line(look)).not.toContain('\n');
-  });
-});
-
-describe('errors', () => {
-  const look: Look = { color: false, unicode: true, columns: 80 };
-  it('say what happened, what to do, and what to quote', () => {
-    const error = new CloudspaceError('no VPC can be made: five are there', {
-      code: 'VpcLimitExceeded',
-      hint: 'Delete one, or ask for more:\n`aws service-quotas`',
-      requestId: 'a1b2',
-      cause: new Error('The maximum number of VPCs has been reached.'),
-    });
-    expect(errorText(errorEvent(error), look)).toEqual([
-      '✖ no VPC can be made: five are there',
-      '  (The maximum number of VPCs has been reached.)',
-      '  → Delete one, or ask for more:',
-      '  → `aws service-quotas`',
-      '  (VpcLimitExceeded · request id a1b2)',
-    ]);
-  });
-  it('of any origin are told', () => {
-    const sdk = Object.assign(new Error('denied'), { name: 'AccessDenied', $metadata: { requestId: 'r-1' } });
-    expect(errorEvent(sdk)).toEqual({ type: 'error', code: 'AccessDenied', message: 'denied', requestId: 'r-1' });
-    const node = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
-    expect(errorEvent(node)).toMatchObject({ code: 'ECONNREFUSED' });
-    expect(errorEvent('text')).toEqual({ type: 'error', code: 'Unexpected', message: 'text' });
-    const several = new AggregateError([new Error('one'), new Error('two')], 'both failed');
-    expect(errorEvent(several).message).toBe('both failed\n- one\n- two');
-    const loop = new Error('a');
-    loop.cause = loop;
-    expect(errorEvent(loop).message).toBe('a');
-  });
 });
