@@ -103,12 +103,17 @@ async function execute(spec: CommandSpec, flags: Options, args: readonly string[
   }
 }
 
-/** No secret that this run has learnt is ever shown, whatever an event or an error carries. */
+/** No secret that this run has learnt is ever shown, whatever an event or an error carries; and Ctrl-C is Ctrl-C at questions too. */
 async function discreet(ui: Ui): Promise<Ui> {
   const { redactDeep } = await import('./secrets/redact.ts');
   return {
     notify: (event) => ui.notify(redactDeep(event)),
-    ask: (question, withdraw) => ui.ask(question, withdraw),
+    // Ctrl-C at a question is no signal. It ends the run all the same, wherever the question comes from: a request that waits for credentials, say.
+    ask: (question, withdraw) =>
+      ui.ask(question, withdraw).catch((error: unknown) => {
+        if (error instanceof CloudspaceError && error.code === 'Interrupted') interrupt.abort(error);
+        throw error;
+      }),
     close: () => ui.close(),
   };
 }

@@ -1,67 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
-import { CLI, folder } from '../support/cli.ts';
+import { describe, expect, it } from 'vitest';
+import { folder } from '../support/cli.ts';
+import { terminalOf, tmuxMissing } from './wizardTmux.ts';
 
 /** The walkthrough as a person sees it: the built command line in a pseudo-terminal of 80×24, driven by keys, read by polling the screen. */
-const hasTmux = (() => {
-  try {
-    execFileSync('tmux', ['-V']);
-    return true;
-  } catch {
-    return false;
-  }
-})();
+const terminal = (dir: string, args: string) => terminalOf(args, { cwd: dir });
 
-const sockets: string[] = [];
-afterEach(() => {
-  for (const socket of sockets.splice(0)) {
-    try {
-      execFileSync('tmux', ['-S', socket, 'kill-server'], { stdio: 'ignore' });
-    } catch {
-      // It ended with its last window.
-    }
-  }
-});
-
-function terminal(dir: string, args: string) {
-  const socket = join(folder(), 's');
-  sockets.push(socket);
-  const tmux = (...words: string[]) =>
-    execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...words], { encoding: 'utf8' });
-  const command = `env -i PATH='${process.env.PATH}' HOME='${dir}' TERM=screen-256color LANG=C.UTF-8 '${process.execPath}' '${CLI}' ${args}; echo "exit code $?"; sleep 600`;
-  tmux('new-session', '-d', '-x', '80', '-y', '24', '-c', dir, command);
-  const screen = () => tmux('capture-pane', '-p');
-  return {
-    screen,
-    /** the screen and all that has left it at the top */
-    history: () => tmux('capture-pane', '-p', '-S', '-'),
-    keys: (...keys: string[]) => void tmux('send-keys', ...keys),
-    async until(pattern: RegExp, seconds = 60): Promise<string> {
-      for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50))
-        if (pattern.test(screen())) return screen();
-      throw new Error(`${pattern} did not come; the screen is:\n${screen()}`);
-    },
-    /** Presses Enter whenever a question waits, until the pattern is there. */
-    async enterUntil(pattern: RegExp, seconds = 180): Promise<string> {
-      let last = '';
-      for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
-        const now = screen();
-        if (pattern.test(now)) return now;
-        // A question is waiting when its mark is there and the screen has come to rest.
-        if (/^\? /m.test(now) && now === last) {
-          tmux('send-keys', 'Enter');
-          last = '';
-        } else last = now;
-      }
-      throw new Error(`${pattern} did not come; the screen is:\n${screen()}`);
-    },
-  };
-}
-
-describe.skipIf(!hasTmux)('the walkthrough in a terminal', () => {
+describe.skipIf(tmuxMissing)('the walkthrough in a terminal', () => {
   it('goes the whole way with Enter alone, and fits 80 columns', async () => {
     const dir = folder();
     const one = terminal(dir, 'practice --hosts none --speed 600');
