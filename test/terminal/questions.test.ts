@@ -2,18 +2,22 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AllocateAddressCommand,
+  CreateSecurityGroupCommand,
   CreateVpcCommand,
+  DeleteSecurityGroupCommand,
   DescribeVpcsCommand,
   ModifyVpcAttributeCommand,
   ReleaseAddressCommand,
 } from '@aws-sdk/client-ec2';
-import { DescribeDBSnapshotsCommand } from '@aws-sdk/client-rds';
+import { DescribeDBSnapshotsCommand, ModifyDBInstanceCommand } from '@aws-sdk/client-rds';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openVault } from '../../src/ansible/vault.ts';
 import type { Aws } from '../../src/aws/clients.ts';
+import { clients } from '../support/aws.ts';
 import { cleanEnv, cli, folder, type Server, serve } from '../support/cli.ts';
+import { dnsimpleStandIn } from '../support/dnsimpleStandIn.ts';
 import { type Laptop, laptop, named } from '../support/laptop.ts';
-import { clients } from '../support/walker.ts';
+
 import { terminalOf, tmuxMissing, type WizardTerminal } from './wizardTmux.ts';
 
 /** The questions that come when something is not as usual, in a pseudo-terminal: each is answered, and each is left with Ctrl-C. */
@@ -87,6 +91,84 @@ describe.skipIf(tmuxMissing)('destroy asks', () => {
     ]);
     expect(await vpcsOf('team-07')).toBe(0);
     for (const tty of [third, last]) expect(tty.tooLong()).toEqual([]);
+  }, 180_000);
+});
+
+describe.skipIf(tmuxMissing)('destroy asks about what is in the way', () => {
+  it('protection that somebody switched on, things of others; left with Ctrl-C it goes on there', async () => {
+    await person.up('team-03', 'controller');
+    const database = { DBInstanceIdentifier: 'team-03-database', ApplyImmediately: true };
+    await aws.rds.send(new ModifyDBInstanceCommand({ ...database, DeletionProtection: true }));
+    const { Vpcs } = await aws.ec2.send(new DescribeVpcsCommand({ Filters: named('team-03') }));
+    const { GroupId } = await aws.ec2.send(
+      new CreateSecurityGroupCommand({ GroupName: 'of-others', Description: 'x', VpcId: Vpcs?.[0]?.VpcId }),
+    );
+    const destroy = async (last: RegExp): Promise<WizardTerminal> => {
+      const tty = terminal(`destroy ${words('team-03')} --final-snapshot none`);
+      await tty.until(/Delete all of this\?/);
+      tty.keys('y', 'Enter');
+      await tty.until(last);
+      return tty;
+    };
+    const lift = /is protected against deletion\. Lift\s+that\s+and\s+delete\s+it\? \(y\/N\)/;
+    const held = /is held by [\s\S]*What now\?[\s\S]*❯ Look again/;
+    await leave(await destroy(lift), 'team-03');
+
+    const second = await destroy(lift);
+    second.keys('y', 'Enter');
+    await second.until(held);
+    await leave(second, 'team-03');
+
+    const third = await destroy(held);
+    expect(plain(third.screen())).toContain(String(GroupId));
+    await aws.ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
+    await third.choose('Look again');
+    expect(plain(await third.until(/exit code \d/))).toMatch(/Nothing is left.*exit code 0/);
+    for (const tty of [second, third]) expect(tty.tooLong()).toEqual([]);
+  }, 180_000);
+
+  it('the token of the DNS, on a machine that knows nothing: it is typed in unseen', async () => {
+    const TOKEN = 'the-secret-token-of-dnsimple';
+    const dnsimple = await dnsimpleStandIn(['example.com'], { [TOKEN]: { rights: 'all' } });
+    try {
+      // DNSimple's own address leads to the stand-in.
+      const redirect = join(dir, 'redirect.mjs');
+      const body = `const real = globalThis.fetch;
+globalThis.fetch = (url, more) => real(String(url).replace('https://api.dnsimple.com', '${dnsimple.url}'), more);
+`;
+      writeFileSync(redirect, body);
+      const env = { NODE_OPTIONS: `--import=${redirect}` };
+      writeFileSync(
+        join(dir, 'dns.yaml'),
+        'dns: {provider: dnsimple, host-domain: example.com, app-domain: example.com, token: "env:DNSIMPLE_TOKEN", name-servers: ["127.0.0.1:9"]}\n',
+      );
+      const built = ['start', ...person.walk, '--until', 'bastion', '--config', join(dir, 'dns.yaml')];
+      const { code, stderr, stdout } = await person.on(
+        [...built, '--name', 'team-02', '--state-dir', join(dir, 'lost')],
+        {
+          env: cleanEnv({ ...server.env, ...env, DNSIMPLE_TOKEN: TOKEN }),
+        },
+      );
+      expect(code, stderr + stdout).toBe(0);
+      expect(dnsimple.records()).toHaveLength(2);
+      const destroy = `destroy ${words('team-02')}`;
+      const first = terminal(destroy, env);
+      expect(plain(await first.until(/dns\.token:/))).toContain('names of team-02 are kept at DNSimple (example.com)');
+      await leave(first, 'team-02');
+      expect(dnsimple.records()).toHaveLength(2);
+
+      const second = terminal(destroy, env);
+      await second.until(/dns\.token:/);
+      second.keys(TOKEN, 'Enter');
+      await second.until(/Delete all of this\?/);
+      second.keys('y', 'Enter');
+      expect(plain(await second.until(/exit code \d/))).toMatch(/Nothing is left.*exit code 0/);
+      expect(dnsimple.records()).toEqual([]);
+      expect(second.history()).not.toContain(TOKEN);
+      expect(second.tooLong()).toEqual([]);
+    } finally {
+      await dnsimple.close();
+    }
   }, 180_000);
 });
 
@@ -164,10 +246,10 @@ describe.skipIf(tmuxMissing)('credentials that expire in the middle', () => {
       await second.enterUntil(asked);
       // Enter alone changes nothing.
       second.keys('Enter');
-      await second.until(/the credentials are still the old ones/);
+      await second.told(/the credentials are still the old ones/);
       await second.until(asked);
       await renew();
-      await second.until(/new credentials are there: going on/);
+      await second.told(/new credentials are there: going on/);
       expect(second.tooLong()).toEqual([]);
     } finally {
       await own.close();
@@ -226,7 +308,7 @@ describe.skipIf(tmuxMissing)('"I do it myself"', () => {
       await second.choose('I do it myself');
       await second.until(/The network: made it\?/);
       await second.choose('Look now');
-      await second.until(/no VPC that fits is there yet/);
+      await second.told(/no VPC that fits is there yet/);
       await second.until(/The network: made it\?[\s\S]*❯/);
       const { Vpc } = await mine.ec2.send(new CreateVpcCommand({ CidrBlock: '10.4.0.0/16' }));
       await mine.ec2.send(new ModifyVpcAttributeCommand({ VpcId: Vpc?.VpcId, EnableDnsHostnames: { Value: true } }));

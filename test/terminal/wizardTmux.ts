@@ -25,6 +25,8 @@ export interface WizardTerminal {
   /** tmux's names of keys, or text */
   keys(...keys: string[]): void;
   until(pattern: RegExp, seconds?: number): Promise<string>;
+  /** the same for what may have left the screen at its top by now */
+  told(pattern: RegExp, seconds?: number): Promise<string>;
   /** Presses Enter whenever a question waits, until the pattern is there. */
   enterUntil(pattern: RegExp, seconds?: number): Promise<string>;
   /** Moves the pointer of an open choice to what begins so, and takes it. */
@@ -52,16 +54,19 @@ export function terminalOf(
   const screen = () => tmux('capture-pane', '-p');
   const shown = () => tmux('capture-pane', '-p', '-J', '-S', '-');
   const keys = (...names: string[]) => void tmux('send-keys', ...names);
-  const until = async (pattern: RegExp, seconds = 60): Promise<string> => {
-    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50))
-      if (pattern.test(screen())) return screen();
+  const seen = async (look: () => string, pattern: RegExp, seconds = 60): Promise<string> => {
+    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) {
+      const now = look();
+      if (pattern.test(now)) return now;
+    }
     throw new Error(`${pattern} did not come; the screen is:\n${screen()}`);
   };
   return {
     screen,
     history: shown,
     keys,
-    until,
+    until: (pattern, seconds) => seen(screen, pattern, seconds),
+    told: (pattern, seconds) => seen(shown, pattern, seconds),
     async enterUntil(pattern, seconds = 180) {
       let last = '';
       for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100)) {
@@ -82,7 +87,7 @@ export function terminalOf(
           const before = pointer();
           if (before.startsWith(name)) return keys('Enter');
           keys(direction);
-          for (let wait = 0; wait < 10 && pointer() === before; wait++) await sleep(30);
+          for (let wait = 0; wait < 60 && pointer() === before; wait++) await sleep(30);
           if (pointer() === before) break;
         }
       throw new Error(`there is no choice "${name}"; the screen is:\n${screen()}`);
