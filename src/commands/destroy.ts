@@ -11,6 +11,7 @@ import { type Journal, openJournal } from '../engine/journal.ts';
 import { CHAPTERS, type ChapterId, CloudspaceError, type Event, type Found, usageError } from '../engine/types.ts';
 import { type Config, DEFAULTS, teamNumber } from '../steps/config.ts';
 import { type Walk, walk } from '../steps/index.ts';
+import { commandAgain } from './again.ts';
 import { checkChapter } from './chapterName.ts';
 import type { Context } from './context.ts';
 import { checkFinalSnapshot, decideFinalSnapshot } from './finalSnapshot.ts';
@@ -63,7 +64,6 @@ export async function run(context: Context): Promise<number> {
       ...(to === undefined && found.length > 0 ? leftBehind(session) : []),
     ];
     await session.practice?.settled();
-    const flag = `--name ${session.name}${to === undefined ? '' : ` --to ${to}`}`;
     notify(
       summaryOf({
         left,
@@ -71,7 +71,7 @@ export async function run(context: Context): Promise<number> {
         adopted: found.filter(({ adopted, kind }) => adopted && kind.untag !== undefined),
         snapshots: outcome.snapshots,
         nothing: `Nothing is left${to === undefined ? '' : ` of what came after chapter "${to}"`}: a fresh listing of account ${session.account} in ${session.region} shows none of ${session.name}.`,
-        again: `cloudspace destroy ${flag}`,
+        again: commandAgain({ ...options, yes: false }, 'destroy', session.name, to === undefined ? [] : ['--to', to]),
         dir: journal && to === undefined ? session.dir : undefined,
       }),
     );

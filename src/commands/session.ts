@@ -8,6 +8,7 @@ import { type Ui, usageError } from '../engine/types.ts';
 import type { RabbitmqCloud } from '../rabbitmq/kinds.ts';
 import type { SecretRef } from '../secrets/reference.ts';
 import { DEFAULTS, teamNumber } from '../steps/config.ts';
+import { commandAgain } from './again.ts';
 import { configuredKey } from './awsKey.ts';
 import { type Connection, type ConnectOptions, connectAs } from './connection.ts';
 import type { Context } from './context.ts';
@@ -99,7 +100,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
     const terms: ConnectOptions = {
       context,
       name: place.name,
-      resume: resumeCommand(context, how.command, place.name),
+      resume: `\`${commandAgain(options, how.command, place.name)}\``,
       wait,
       profile,
       region,
@@ -193,14 +194,6 @@ function credentialsWait({ credentialsWait: given = '600' }: Context['options'])
   const seconds = Number(given);
   if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 86_400) return seconds;
   throw usageError(`"${given}" is not a number of seconds from 0 to 86400`, 'for example --credentials-wait 600');
-}
-
-/** The command that goes on later, as a person types it. */
-function resumeCommand({ options }: Context, command: string, name: string): string {
-  const words = ['cloudspace', command, '--name', name];
-  if (options.stateDir !== undefined) words.push('--state-dir', options.stateDir);
-  if (options.yes) words.push('--yes');
-  return `\`${words.join(' ')}\``;
 }
 
 function checkRoleArn(arn: string): void {

@@ -2,6 +2,7 @@ import type { Journal } from '../engine/journal.ts';
 import type { Run } from '../engine/run.ts';
 import { CHAPTERS, type ChapterId, type Event } from '../engine/types.ts';
 import type { Walk } from '../steps/index.ts';
+import { commandAgain } from './again.ts';
 import type { Answers } from './answers.ts';
 import { byHandSteps, keysByHand } from './byHand.ts';
 import { checkChapterDone } from './chapterChecks.ts';
@@ -44,7 +45,7 @@ export async function walkOn(start: Start): Promise<number> {
   const { name, dir, region } = session;
   const byHand = byHandSteps(options.byHand, list);
   const told = telling(start);
-  const again = practice ? 'cloudspace practice' : `cloudspace start --name ${name}`;
+  const again = commandAgain(options, practice ? 'practice' : 'start', name);
   const knownBefore = Object.keys(journal.state.resources).length > 0;
   let found: Run | undefined;
   const lease = await openLease(context, session, practice ? 'practice' : 'start', async () => {
@@ -80,7 +81,7 @@ export async function walkOn(start: Start): Promise<number> {
       homework: (chapter) => askHomework({ ui, dir, name }, chapter),
       open: told.open,
       region,
-      resume: interactive ? again : `${again} --yes`,
+      resume: again,
       byHand,
     });
     await writeEndpoints(dir, checked(start, run).endpoints);

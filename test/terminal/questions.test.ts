@@ -195,7 +195,9 @@ describe.skipIf(tmuxMissing)('a quota that is full', () => {
       expect(plain(second.history())).toMatch(/Looked ahead: room in \d+ quotas/);
       expect(second.tooLong()).toEqual([]);
       await second.choose('Save and quit');
-      expect(await second.until(/exit code \d/)).toMatch(/exit code 0/);
+      const saved = plain(await second.until(/exit code \d/));
+      expect(saved).toContain(`Saved. cloudspace start ${words('team-08')} goes on here`);
+      expect(saved).toContain('exit code 0');
     } finally {
       mine.close();
       await own.close();
