@@ -3,7 +3,7 @@ import type { Judged } from '../engine/byHand.ts';
 import { fromOutputs, inOrder, resolvePartly } from '../engine/graph.ts';
 import { equalCommand, shellQuote } from '../engine/render.ts';
 import type { Run } from '../engine/run.ts';
-import { type ChapterId, type Difference, type Resource, type Ui, usageError } from '../engine/types.ts';
+import { type ChapterId, type Difference, type Resource, type Ui, usageError, valueText } from '../engine/types.ts';
 import type { Config } from '../steps/config.ts';
 import type { Walk, WalkChapter, WalkStep } from '../steps/index.ts';
 import { resourcesOf } from './failure.ts';
@@ -121,11 +121,8 @@ function explain({ attribute, want, have, fixed, mend }: Difference): string {
     : mend === undefined
       ? ''
       : `; to mend it: \`${mend.map(shellQuote).join(' ')}\``;
-  return `${attribute} is ${text(have)}, should be ${text(want)}${how}`;
+  return `${attribute} is ${valueText(have)}, should be ${valueText(want)}${how}`;
 }
-
-const text = (value: unknown): string =>
-  value === undefined || value === null ? 'none' : typeof value === 'string' ? value : JSON.stringify(value);
 
 function need({ config, run }: ByHandOptions, resource: Resource) {
   const { key, kind, props } = resource;

@@ -1,7 +1,7 @@
 import { isLeaving, type Listing, newScope, statusOf } from './discover.ts';
 import { fromOutputs, inOrder, refsOf, resolveProps } from './graph.ts';
 import { type Entry, fingerprint } from './journal.ts';
-import { CloudspaceError, type Difference, type DriftItem, type Output, type Resource } from './types.ts';
+import { CloudspaceError, type Difference, type DriftItem, type Output, type Resource, valueText } from './types.ts';
 
 /** Something that somebody changed or removed by hand, and what is needed to put it back. */
 export interface Drift extends DriftItem {
@@ -153,20 +153,17 @@ export function itemOf({ resource: _resource, out: _out, ...item }: Drift): Drif
 /** One line for people: what is the matter with it. */
 export function describeDrift({ key, label, id, what, differences, hanging, adopted }: DriftItem): string {
   const values = differences.map(
-    ({ attribute, want, have }) => `${attribute} is ${value(have)}, should be ${value(want)}`,
+    ({ attribute, want, have }) => `${attribute} is ${valueText(have)}, should be ${valueText(want)}`,
   );
   const text = {
     missing: `\`${key}\`: ${label} ${id} is gone`,
     untagged: `\`${key}\`: ${label} ${id} has lost its tags`,
     changed: `\`${key}\`: ${label} ${id}: ${values.join('; ')}`,
-    extra: `${label} ${id}: ${differences.map(({ have }) => value(have)).join('; ')} was added`,
+    extra: `${label} ${id}: ${differences.map(({ have }) => valueText(have)).join('; ')} was added`,
   }[what];
   const more = hanging.length === 0 ? '' : `, and with it ${hanging.map((one) => `\`${one}\``).join(', ')}`;
   return `${text}${more}${adopted ? ' (adopted: yours)' : ''}`;
 }
-
-const value = (of: unknown): string =>
-  of === undefined || of === null ? 'none' : typeof of === 'string' ? of : JSON.stringify(of);
 
 /** What stops a run that was not allowed to put this back. */
 export function driftError(drift: DriftItem): CloudspaceError {

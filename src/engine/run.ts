@@ -1,24 +1,13 @@
 import type { Judged } from './byHand.ts';
 import type { Leftover } from './doomed.ts';
 import type { Drift } from './drift.ts';
-import type { Journal } from './journal.ts';
-import type { Action, Event, Output, Play, Resource } from './types.ts';
+import type { StockOptions } from './stock.ts';
+import type { Action, Output, Play, Resource } from './types.ts';
 
 /** What a run needs to know, and the means it is given. */
-export interface RunOptions {
-  readonly cloud: unknown;
-  readonly name: string;
-  /** every resource of the whole walk, whatever part of it is done now */
-  readonly resources: readonly Resource[];
-  /** chapter of each resource, by key: the tag `cloudspace:chapter` */
-  readonly chapterOf: (key: string) => string;
-  readonly journal: Journal;
-  readonly notify: (event: Event) => void;
-  readonly signal: AbortSignal;
+export interface RunOptions extends StockOptions {
   /** requests that change something, at once; default 10 */
   readonly concurrency?: number;
-  /** scales every wait between polls; 1 for AWS */
-  readonly pace: number;
   /** scales the typical durations that are shown: practice is faster than AWS; default 1 */
   readonly durations?: number;
   /** how many times something that failed while it was made (a NAT gateway, an instance) is replaced without asking; default 0 */

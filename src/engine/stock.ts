@@ -18,11 +18,14 @@ export interface Stock {
 export interface StockOptions {
   readonly cloud: unknown;
   readonly name: string;
+  /** every resource of the whole walk, whatever part of it is done now */
   readonly resources: readonly Resource[];
+  /** chapter of each resource, by key: the tag `cloudspace:chapter` */
   readonly chapterOf: (key: string) => string;
   readonly journal: Journal;
   readonly notify: (event: Event) => void;
   readonly signal: AbortSignal;
+  /** scales every wait between polls; 1 for AWS */
   readonly pace: number;
 }
 

@@ -1,4 +1,4 @@
-import type { DriftItem, Event } from '../engine/types.ts';
+import { type DriftItem, type Event, valueText } from '../engine/types.ts';
 import { errorText } from './errorText.ts';
 import { type Look, paint, symbols } from './look.ts';
 import { inline } from './markdown.ts';
@@ -6,9 +6,6 @@ import { clean, cost, shellWrap, wrap, wrapSpans } from './text.ts';
 
 const bullet = (text: string, look: Look): string[] =>
   wrapSpans(inline(text, look), look, { first: '  - ', rest: '    ' });
-
-const value = (of: unknown): string =>
-  of === undefined || of === null ? 'none' : typeof of === 'string' ? of : JSON.stringify(of);
 
 /** A step that failed: why, what of it is there, what that costs while it waits, what waits for it, and the command that goes on. */
 export function failureLines(event: Extract<Event, { type: 'failure' }>, look: Look): string[] {
@@ -60,8 +57,8 @@ function driftItemLines(item: DriftItem, look: Look): string[] {
           wrap(
             clean(
               want === null && what === 'extra'
-                ? value(have)
-                : `${attribute}: is ${value(have)}, should be ${value(want)}`,
+                ? valueText(have)
+                : `${attribute}: is ${valueText(have)}, should be ${valueText(want)}`,
             ),
             look,
             { first: '      ', rest: '        ' },
@@ -81,7 +78,7 @@ export function byHandLines({ title, needs }: Extract<Event, { type: 'byhand' }>
       '',
       ...wrap(`${label} "${key}"`, prose, { first: '  ' }),
       ...Object.entries(properties).flatMap(([name, of]) =>
-        of === undefined ? [] : wrap(clean(`${name}: ${value(of)}`), prose, { first: '    ', rest: '      ' }),
+        of === undefined ? [] : wrap(clean(`${name}: ${valueText(of)}`), prose, { first: '    ', rest: '      ' }),
       ),
       ...(place === undefined
         ? []

@@ -71,6 +71,10 @@ export interface Difference {
   readonly mend?: readonly string[];
 }
 
+/** What something wanted or found is, for people. */
+export const valueText = (value: unknown): string =>
+  value === undefined || value === null ? 'none' : typeof value === 'string' ? value : JSON.stringify(value);
+
 export interface CreateContext {
   /** tags to send in the creating request itself */
   readonly tags: Readonly<Record<string, string>>;
