@@ -12,12 +12,11 @@ import type { Wanted } from './dns.ts';
 
 const LABELS = { dnsimple: 'DNSimple', route53: 'Route 53' };
 
-/** Do the names lead to what is there? In practice there are none to judge: browsers take `*.localhost` to this machine by themselves. */
+/** Do the names lead to what is there? A practice has none to judge, unless it was given some: browsers take `*.localhost` to this machine by themselves. */
 export function nameQuestions(checked: Checked, facts: Ask<Facts>): Question[] {
   const { place, dns, practice } = checked;
   const { wanted } = dns;
-  if (practice) return [];
-  if (!wanted) return [applicationsWithoutDns(facts)];
+  if (!wanted) return practice ? [] : [applicationsWithoutDns(facts)];
   const question = (
     chapter: ChapterId,
     title: string,

@@ -132,7 +132,7 @@ export async function openSession(context: Context, how: SessionOptions): Promis
       readOnly: how.look === true,
       signal,
     };
-    const noted = how.notes && !how.practice ? await readNotes(as.aws, place) : {};
+    const noted = how.notes ? await readNotes(as.aws, place) : {};
     const dns = openDns({ ...beside, noted: noted.dns, leave: leaves(options, 'dns') });
     const rabbitmq = openRabbitmq({ ...beside, noted: noted.rabbitmq, leave: leaves(options, 'rabbitmq') });
     return {

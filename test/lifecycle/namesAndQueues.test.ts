@@ -182,6 +182,28 @@ describe('names at DNSimple (a stand-in)', () => {
   }, 120_000);
 });
 
+it('a practice that is to use these systems has names too: checked, and found again by the tags alone', async () => {
+  yaml('practice-systems: true\n');
+  const here = ['--name', 'practice-05', '--state-dir', join(dir, 'practice')];
+  const practice = ['practice', '--yes', '--hosts', 'none', '--speed', '1000', '--until', 'bastion', ...here];
+  const made = await on([...practice, ...answers]);
+  expect(made.code, made.said).toBe(0);
+  const checked = await on(['check', 'bastion', '--json', ...here]);
+  expect(checked.said).toMatch(/"key":"bastion\.dns\.name"[^\n]*"status":"passed"/);
+  rmSync(join(dir, 'practice/practice-05/state.json'));
+  rmSync(join(dir, 'practice/practice-05/state.json.bak'), { force: true });
+  rmSync(file);
+  const away = await on(['destroy', '--practice', '--yes', '--hosts', 'none', ...here]);
+  expect([away.code, away.said.replaceAll(/\s+/g, ' ')]).toEqual([
+    2,
+    expect.stringMatching(/kept by another server than DNSimple/),
+  ]);
+  yaml('practice-systems: true\n');
+  const gone = await on(['destroy', '--practice', '--yes', '--hosts', 'none', ...here]);
+  expect(gone.code, gone.said).toBe(0);
+  expect(dnsimple.records()).toEqual([]);
+}, 120_000);
+
 describe('refused before anything is created', () => {
   const refused = async (words: readonly string[], env: Record<string, string>, expected: RegExp) => {
     const before = server.mutations().length;
