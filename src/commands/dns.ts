@@ -6,7 +6,8 @@ import type { Dns } from '../dns/record.ts';
 import { checkDnsDomain, checkDnsProvider, type DnsConfig } from '../dns/settings.ts';
 import type { State } from '../engine/journal.ts';
 import { usageError } from '../engine/types.ts';
-import { parseReference, referenceText, type SecretRef } from '../secrets/reference.ts';
+import { parseReference, referenceText } from '../secrets/reference.ts';
+import type { Beside } from './beside.ts';
 import type { Options } from './context.ts';
 import { once } from './once.ts';
 
@@ -76,19 +77,8 @@ export function wantedDns(options: Options): Wanted | 'none' | undefined {
   };
 }
 
-export function openDns(how: {
-  readonly name: string;
-  readonly account: string;
-  readonly aws: Aws;
-  readonly options: Options;
-  readonly state: State | undefined;
-  /** what the VPC's tags say: it counts where nothing else says anything */
-  readonly noted?: DnsNote | undefined;
-  readonly leave?: boolean;
-  readonly readSecret: (ref: SecretRef, name: string) => Promise<string>;
-  readonly readOnly: boolean;
-  readonly signal: AbortSignal;
-}): DnsConnection {
+/** The names of this Cloudspace, and the connection to whoever serves them. Asks nobody before it is used. */
+export function openDns(how: Beside<DnsNote> & { readonly aws: Aws }): DnsConnection {
   const { name, account, options, state } = how;
   const saved = (state?.answers.dns ?? undefined) as SavedDns | undefined;
   const wanted = wantedDns(options);

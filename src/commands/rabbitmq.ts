@@ -1,9 +1,8 @@
-import type { State } from '../engine/journal.ts';
 import { usageError } from '../engine/types.ts';
 import { type Rabbitmq, rabbitmq } from '../rabbitmq/client.ts';
 import { lookAtRabbitmq, type RabbitmqConfig, refuseTakenNames } from '../rabbitmq/settings.ts';
-import { parseName, parseReference, referenceText, type SecretRef } from '../secrets/reference.ts';
-import type { Options } from './context.ts';
+import { parseName, parseReference, referenceText } from '../secrets/reference.ts';
+import type { Beside } from './beside.ts';
 import { once } from './once.ts';
 
 /** The existing RabbitMQ server of one session. Nothing is sent, and no secret read, before it is needed. */
@@ -27,18 +26,8 @@ export interface SavedRabbitmq extends RabbitmqConfig {
   readonly password: string;
 }
 
-export function openRabbitmq(how: {
-  readonly name: string;
-  readonly account: string;
-  readonly options: Options;
-  readonly state: State | undefined;
-  /** the address that the VPC's tags give: it counts where nothing else says anything */
-  readonly noted?: string | undefined;
-  readonly leave?: boolean;
-  readonly readSecret: (ref: SecretRef, name: string) => Promise<string>;
-  readonly readOnly: boolean;
-  readonly signal: AbortSignal;
-}): RabbitmqConnection {
+/** This Cloudspace's part of an existing RabbitMQ server, and the connection to it. Asks nobody before it is used. */
+export function openRabbitmq(how: Beside<string>): RabbitmqConnection {
   const { name, account, state, readSecret } = how;
   const saved = (state?.answers.rabbitmq ?? undefined) as SavedRabbitmq | undefined;
   const given = how.options.settings?.rabbitmq;
