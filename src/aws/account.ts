@@ -16,6 +16,7 @@ import { all } from './resources/common.ts';
 /** Reads of the whole account in the region, each sent once however many need it. */
 export type Account = ReturnType<typeof readAccount>;
 
+/** Nothing is sent before it is asked for. */
 export function readAccount({ ec2, elb, rds }: Aws) {
   const running = { Name: 'instance-state-name', Values: ['pending', 'running'] };
   return {

@@ -37,6 +37,7 @@ export interface Nodes {
 /** Typical seconds from which on something counts as slow: nobody should sit through it. */
 const SLOW = 60;
 
+/** Begins with nothing under way. */
 export function createNodes(work: Work): Nodes {
   const { options, byKey, outputs, adopted, held, accepted, poller, make, mutate } = work;
   const { cloud, name, resources, journal, signal } = options;

@@ -22,6 +22,7 @@ export interface Remover {
   readonly leftovers: readonly Leftover[];
 }
 
+/** `dependents`: for each kind, the kinds that have to be gone before it. */
 export function createRemover(options: DestroyOptions, dependents: ReadonlyMap<string, ReadonlySet<string>>): Remover {
   const { cloud, journal, notify, signal } = options;
   const doomed = options.doomed.filter((item) => !item.adopted);

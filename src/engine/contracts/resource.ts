@@ -36,6 +36,7 @@ export function ready(key: string): Ref {
   return { $ref: key, attribute: 'id', when: 'ready' };
 }
 
+/** Is it a reference, and no value? */
 export function isRef(value: unknown): value is Ref {
   return typeof value === 'object' && value !== null && '$ref' in value;
 }
