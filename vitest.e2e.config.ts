@@ -2,7 +2,7 @@ import { defineConfig, mergeConfig } from 'vitest/config';
 import common from './vitest.config.ts';
 
 /** Files that build what they need themselves; all others of test/e2e share one Cloudspace (test/support/builtCloudspace.ts). */
-const OWN = ['deployment', 'hosts', 'practice', 'reboot'].map((name) => `test/e2e/${name}.test.ts`);
+const OWN = ['deployment', 'hosts', 'practice', 'reboot', 'systems'].map((name) => `test/e2e/${name}.test.ts`);
 
 export default mergeConfig(
   { test: { ...common.test, include: [] } },

@@ -99,17 +99,18 @@ async function startPostgres(dir: string, port: number): Promise<ChildProcess> {
   );
 }
 
-/** Debian's RabbitMQ on loopback with its management plugin, with a home, a name and ports of its own, and one administrator. */
+/** Debian's RabbitMQ, on loopback unless another address is given, with its management plugin, with a home, a name and ports of its own, and one administrator. */
 export function startRabbit(
   dir: string,
   ports: { amqp: number; management: number; dist: number; epmd: number },
   [user, password]: readonly [string, string],
+  address = '127.0.0.1',
 ): ChildProcess {
   writeFileSync(
     join(dir, 'rabbitmq.conf'),
     [
-      `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
-      'management.tcp.ip = 127.0.0.1',
+      `listeners.tcp.1 = ${address}:${ports.amqp}`,
+      `management.tcp.ip = ${address}`,
       `management.tcp.port = ${ports.management}`,
       `default_user = ${user}`,
       `default_pass = ${password}`,
@@ -135,10 +136,10 @@ export function startRabbit(
   });
 }
 
-/** `<dir>/<name>.crt` and `.key` for localhost, its own authority. */
-export function selfSigned(dir: string, name: string): void {
+/** `<dir>/<name>.crt` and `.key` for localhost and an address, its own authority. */
+export function selfSigned(dir: string, name: string, address = '127.0.0.1'): void {
   const words = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test'.split(' ');
-  const names = ['-addext', 'subjectAltName=DNS:localhost,DNS:services,IP:127.0.0.1'];
+  const names = ['-addext', `subjectAltName=DNS:localhost,DNS:services,IP:${address}`];
   run('openssl', [...words, ...names, '-keyout', join(dir, `${name}.key`), '-out', join(dir, `${name}.crt`)]);
   chmodSync(join(dir, `${name}.key`), 0o600);
 }

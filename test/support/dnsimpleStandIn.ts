@@ -28,12 +28,13 @@ export interface StandInToken {
 const ACCOUNT = 1010;
 
 /**
- * A stand-in for DNSimple: the used part of the published API v2 (developer.dnsimple.com/v2), over plain HTTP on loopback. `fail` may answer in the place of the
+ * A stand-in for DNSimple: the used part of the published API v2 (developer.dnsimple.com/v2), over plain HTTP, on loopback unless another address is given. `tokens` may change meanwhile. `fail` may answer in the place of the
  * API, before or (with `after`) after the effect; 'drop' cuts the connection.
  */
 export async function dnsimpleStandIn(
   zoneNames: readonly string[],
   tokens: Readonly<Record<string, StandInToken>> = { 'good-token': { rights: 'all' } },
+  address = '127.0.0.1',
 ) {
   let serial = 100;
   const zones = new Map<string, StandInEntry[]>();
@@ -176,8 +177,8 @@ export async function dnsimpleStandIn(
     if (failure === 'drop-after') return request.socket.destroy();
     send(response, typeof failure === 'object' ? { status: failure.status, body: { message: 'failed' } } : result);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  standIn.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  standIn.url = `http://${address}:${(server.address() as AddressInfo).port}`;
   const handler = server.listeners('request')[0] as (request: IncomingMessage, response: ServerResponse) => void;
   return Object.assign(standIn, { handler });
 }

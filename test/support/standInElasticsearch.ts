@@ -11,6 +11,8 @@ export interface StandInElasticsearch {
   /** documents that came with `_bulk`, with the index that each was for */
   readonly documents: { readonly index: string; readonly document: Record<string, unknown> }[];
   readonly requests: string[];
+  /** from now on another password is the right one */
+  setPassword(password: string): void;
   close(): Promise<void>;
 }
 
@@ -23,13 +25,17 @@ export async function standInElasticsearch(options: {
   /** false: the user may not write */
   mayWrite?: boolean;
   port?: number;
+  /** default: loopback */
+  address?: string;
   /** true: it knows no security API, as OpenSearch */
   openSearch?: boolean;
 }): Promise<StandInElasticsearch> {
   const { user = 'shipper', password = '', apiKey = '', tls, mayWrite = true, openSearch = false, port = 0 } = options;
+  const { address = '127.0.0.1' } = options;
   const documents: StandInElasticsearch['documents'] = [];
   const requests: string[] = [];
-  const good = [`Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`, `ApiKey ${apiKey}`];
+  const basic = (word: string) => `Basic ${Buffer.from(`${user}:${word}`).toString('base64')}`;
+  const good = [basic(password), `ApiKey ${apiKey}`];
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let body = '';
@@ -64,11 +70,14 @@ export async function standInElasticsearch(options: {
 
   const listener = (request: IncomingMessage, response: ServerResponse) => void answer(request, response);
   const server = tls ? createHttps(tls, listener) : createHttp(listener);
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
   return {
-    url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? 'https' : 'http'}://${address}:${(server.address() as AddressInfo).port}`,
     documents,
     requests,
+    setPassword(word) {
+      good[0] = basic(word);
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
