@@ -58,17 +58,33 @@ const CHANGE: Readonly<
   Record<Side, (session: Session, id: string, password: string, signal: AbortSignal) => Promise<void>>
 > = { rds: changeAtRds, rabbitmq: changeAtRabbitmq };
 
-/** `ModifyDBInstance` with MasterUserPassword applies as soon as possible, whatever ApplyImmediately says (RDS API reference). */
+/**
+ * `ModifyDBInstance` with MasterUserPassword applies as soon as possible, whatever ApplyImmediately says, and is refused while the database is busy with something
+ * else, such as the change that an earlier run began (RDS API reference).
+ */
 async function changeAtRds(session: Session, id: string, password: string, signal: AbortSignal): Promise<void> {
-  const { ModifyDBInstanceCommand, DescribeDBInstancesCommand } = await import('@aws-sdk/client-rds');
-  const { rds } = session.aws;
-  await rds.send(
+  const { ModifyDBInstanceCommand } = await import('@aws-sdk/client-rds');
+  await availableAtRds(session, id, signal);
+  await session.aws.rds.send(
     new ModifyDBInstanceCommand({ DBInstanceIdentifier: id, MasterUserPassword: password, ApplyImmediately: true }),
   );
+  await availableAtRds(session, id, signal);
+  await session.practice?.settled();
+}
+
+async function availableAtRds(session: Session, id: string, signal: AbortSignal): Promise<void> {
+  const { DescribeDBInstancesCommand } = await import('@aws-sdk/client-rds');
   for (const end = Date.now() + RDS_SECONDS * 1000; ; ) {
-    const { DBInstances = [] } = await rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }));
+    const { DBInstances = [] } = await session.aws.rds.send(
+      new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }),
+    );
     const [one] = DBInstances;
-    if (one?.DBInstanceStatus === 'available' && one.PendingModifiedValues?.MasterUserPassword === undefined) break;
+    if (one?.DBInstanceStatus === 'available' && one.PendingModifiedValues?.MasterUserPassword === undefined) return;
+    if (one?.DBInstanceStatus === 'stopped')
+      throw new CloudspaceError(`the database ${id} is stopped`, {
+        code: 'NotReady',
+        hint: 'start it (AWS: `aws rds start-db-instance`), then run the same command again',
+      });
     if (Date.now() > end)
       throw new CloudspaceError(
         `the database ${id} is still "${one?.DBInstanceStatus}" after ${RDS_SECONDS / 60} minutes`,
@@ -79,7 +95,6 @@ async function changeAtRds(session: Session, id: string, password: string, signa
       );
     await sleep(Math.max(500, 5000 * session.pace), undefined, { signal });
   }
-  await session.practice?.settled();
 }
 
 /** A user is written whole: what is not said is taken away. So the tags, which say whose it is, go along. */

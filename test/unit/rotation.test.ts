@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { finishRotation } from '../../src/commands/rotationElsewhere.ts';
+import type { Session } from '../../src/commands/session.ts';
+import { newState, type State } from '../../src/engine/journal.ts';
+
+const KEY = 'database_master_password';
+const state = {
+  ...newState({ name: 'team-07', account: '1', region: 'r', practice: false }),
+  resources: { database: { out: { id: 'db-1' } } },
+} as unknown as State;
+
+/** A database that is in these states, one a look, and in the last for good; like RDS it refuses a change unless it is available. */
+function sessionWith(statuses: readonly string[]) {
+  const values = new Map([
+    [KEY, 'old'],
+    [`${KEY}_next`, 'new'],
+  ]);
+  const asked: string[] = [];
+  let looks = 0;
+  const rds = {
+    async send(command: { constructor: { name: string }; input: { MasterUserPassword?: string } }) {
+      const now = statuses[Math.min(Math.max(looks - 1, 0), statuses.length - 1)];
+      if (command.constructor.name === 'ModifyDBInstanceCommand') {
+        if (now !== 'available') throw new Error(`InvalidDBInstanceState: ${now}`);
+        asked.push(command.input.MasterUserPassword ?? '');
+        return {};
+      }
+      looks += 1;
+      return { DBInstances: [{ DBInstanceStatus: statuses[Math.min(looks - 1, statuses.length - 1)] }] };
+    },
+  };
+  const vault = {
+    peek: async (name: string) => values.get(name),
+    async set(changes: Record<string, string | undefined>) {
+      for (const [name, value] of Object.entries(changes))
+        if (value === undefined) values.delete(name);
+        else values.set(name, value);
+    },
+  };
+  return { session: { aws: { rds }, vault, pace: 0 } as unknown as Session, asked, values };
+}
+
+it('waits while the database is busy with the change that an earlier run began', async () => {
+  const { session, asked, values } = sessionWith(['resetting-master-credentials', 'available']);
+  await finishRotation(session, state, KEY, new AbortController().signal);
+  expect(asked).toEqual(['new']);
+  expect([...values]).toEqual([[KEY, 'new']]);
+});
+
+it('says so when the database is stopped, and keeps both values', async () => {
+  const { session, asked, values } = sessionWith(['stopped']);
+  const done = finishRotation(session, state, KEY, new AbortController().signal);
+  await expect(done).rejects.toMatchObject({ code: 'NotReady', message: 'the database db-1 is stopped' });
+  expect([asked, values.size]).toEqual([[], 2]);
+});
