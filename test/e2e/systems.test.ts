@@ -12,60 +12,35 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { decrypt } from '../../src/ansible/vaultFormat.ts';
 import { hash, LABEL } from '../../src/practice/hosts/machine.ts';
-import { ended, freePorts, RABBIT, selfSigned, startRabbit, until } from '../support/backends.ts';
+import { until } from '../support/backends.ts';
 import { cli, folder, type Result } from '../support/cli.ts';
-import { dnsimpleStandIn } from '../support/dnsimpleStandIn.ts';
-import { dnsStandIn } from '../support/dnsStandIn.ts';
-import { type StandInElasticsearch, standInElasticsearch } from '../support/standInElasticsearch.ts';
-import { standInOp } from '../support/standInOp.ts';
+import { otherSystems, whyNoSystems } from '../support/otherSystems.ts';
 
 /**
  * The guide's other systems, all in one cloudspace.yaml, on the hosts of a practice Cloudspace: names at DNSimple, certificates by DNS-01, logs to Elasticsearch, an
- * existing RabbitMQ server, secrets from 1Password. Real: RabbitMQ, Pebble (Let's Encrypt's own small ACME server), certbot, rsyslog. Stand-ins: DNSimple's API, the name
- * server that answers from it, Elasticsearch, `op`. They listen at an address of this test's own container network, where hosts reach them. The tests go on from one
- * another, in this order.
+ * existing RabbitMQ server, secrets from 1Password. What of them is real and what a stand-in: test/support/otherSystems.ts. The tests go on from one another, in
+ * this order.
  */
 const NAME = 'e2e-73';
 const DOMAIN = `${NAME}.apps.example.com`;
 const HELLO = `hello.${DOMAIN}`;
 const HOSTS = ['bastion', 'controller', 'runner-1', 'runner-2', 'services'];
-/** TEST-NET-1 of RFC 5737: nobody has it. */
-const NETWORK = { name: 'cloudspace-test-systems', subnet: '192.0.2.0/29', address: '192.0.2.1' };
 const PRELOAD = fileURLToPath(new URL('../crash/preload.mjs', import.meta.url));
 const DEPLOYMENT = fileURLToPath(new URL('../../deployment', import.meta.url));
 
-const why = ['certbot', 'pebble'].some((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
-  ? "Debian's package pebble is not installed"
-  : spawnSync('test', ['-x', RABBIT]).status !== 0
-    ? "Debian's package rabbitmq-server is not installed"
-    : undefined;
+const why = whyNoSystems();
 
 const dir = folder();
 const state = join(dir, 'state', NAME);
 const file = join(dir, 'cloudspace.yaml');
 const base = ['--name', NAME, '--state-dir', join(dir, 'state'), '--config', file];
-/** What 1Password holds. Each can be told from all others wherever it turns up. */
-const items = {
-  'op://team/vault/password': 'Vault-Password-From-1Password',
-  'op://team/dnsimple/token': 'dnsimple-account-token-1',
-  'op://team/rabbitmq/password': 'RabbitMQ-Administrator-Password',
-  'op://team/elastic/password': 'Elasticsearch-Password-1',
-};
 const PLANTED = 'planted-service-account-token-of-1Password';
 /** Every secret there ever was, by what it is. */
 const secrets = new Map<string, string>([['OP_SERVICE_ACCOUNT_TOKEN', PLANTED]]);
 
 let env: NodeJS.ProcessEnv;
-let op: ReturnType<typeof standInOp>;
-let dnsimple: Awaited<ReturnType<typeof dnsimpleStandIn>>;
-let names: Awaited<ReturnType<typeof dnsStandIn>>;
-let es: StandInElasticsearch;
-let rabbitUrl: string;
-let epmd: number;
-let pebbleRoot: string;
+let systems: Awaited<ReturnType<typeof otherSystems>>;
 let sampler: ChildProcess;
-const children: ChildProcess[] = [];
-const tokens: Record<string, { rights: 'all' }> = { 'dnsimple-account-token-1': { rights: 'all' } };
 let output = '';
 
 async function run(words: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Result> {
@@ -91,36 +66,15 @@ async function on(host: string, script: string): Promise<string> {
 const here = (text: string): string => `<<'END_OF_TEXT'\n${text}\nEND_OF_TEXT`;
 
 async function vault(): Promise<Record<string, string>> {
-  const plain = await decrypt(readFileSync(join(state, 'vault.yml'), 'utf8'), items['op://team/vault/password']);
+  const plain = await decrypt(
+    readFileSync(join(state, 'vault.yml'), 'utf8'),
+    systems.items['op://team/vault/password'],
+  );
   const all = parse(plain ?? '') as Record<string, string | string[]>;
   for (const [key, value] of Object.entries(all))
     for (const one of [value].flat()) secrets.set(`${key} (${one.slice(0, 4)}…)`, one);
   return all as Record<string, string>;
 }
-
-function yaml(more: string): void {
-  writeFileSync(
-    file,
-    `practice-systems: true
-vault: { password: op://team/vault/password }
-dns:
-  provider: dnsimple
-  host-domain: hosts.example.com
-  app-domain: apps.example.com
-  token: op://team/dnsimple/token
-  sandbox: ${dnsimple.url}
-  name-servers: ["${names.address}"]
-certificates: { email: ops@example.com, server: "https://${NETWORK.address}:${acmePort}/dir", ca-file: ${join(dir, 'pebble.crt')} }
-rabbitmq: { management-url: "${rabbitUrl}", administrator: admin, password: op://team/rabbitmq/password }
-# The stand-in answers with a record as soon as it has it.
-extra_vars: { wildcard_certificate_propagation_seconds: 0 }
-${more}`,
-  );
-}
-const elasticsearch = (): string =>
-  `elasticsearch: { url: "${es.url}", username: shipper, password: op://team/elastic/password, ca-file: ${join(dir, 'elastic.crt')} }\n`;
-
-let acmePort: number;
 
 /** Where the load balancer's ports are, on loopback. */
 function port(of: '80' | '443'): number {
@@ -133,7 +87,7 @@ function visit(path = '/whoami', secure = false): Promise<number | string> {
     const options = {
       ...{ host: '127.0.0.1', port: port(secure ? '443' : '80'), path, headers: { host: HELLO } },
       ...{ agent: false as const, timeout: 20_000 },
-      ...(secure ? { servername: HELLO, ca: pebbleRoot } : {}),
+      ...(secure ? { servername: HELLO, ca: systems.pebbleRoot } : {}),
     };
     const sent = (secure ? secureRequest : request)(options, (answer) => {
       answer.resume().once('end', () => resolve(answer.statusCode ?? 0));
@@ -171,7 +125,7 @@ function visitors(): { stop(): Promise<(number | string)[]> } {
 /** The certificate that the ingress shows for the application, checked against Pebble's root. */
 function served(): Promise<X509Certificate> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port: port('443'), servername: HELLO, ca: pebbleRoot }, () => {
+    const socket = connect({ host: '127.0.0.1', port: port('443'), servername: HELLO, ca: systems.pebbleRoot }, () => {
       resolve(new X509Certificate(socket.getPeerCertificate().raw));
       socket.destroy();
     });
@@ -219,12 +173,8 @@ async function unchanged(): Promise<void> {
   for (const line of recap) expect(line, lines.join('\n')).toMatch(/changed=0 unreachable=0 failed=0/);
 }
 
-const shipped = (message: string) => es.documents.find(({ document }) => document.message === message)?.document;
-const rabbit = async <T>(path: string): Promise<T> => {
-  const authorization = `Basic ${Buffer.from(`admin:${items['op://team/rabbitmq/password']}`).toString('base64')}`;
-  return (await (await fetch(`${rabbitUrl}/api/${path}`, { headers: { authorization } })).json()) as T;
-};
-
+const shipped = (message: string) =>
+  systems.es.documents.find(({ document }) => document.message === message)?.document;
 async function docker(...args: string[]): Promise<string[]> {
   return (await execa('docker', args)).stdout.split('\n').filter(Boolean);
 }
@@ -236,19 +186,17 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
       cwd: dir,
     });
     expect(doctor.code, doctor.stdout + doctor.stderr).toBe(0);
-    await execa('docker', ['network', 'rm', NETWORK.name], { reject: false });
-    await docker('network', 'create', '--subnet', NETWORK.subnet, '--gateway', NETWORK.address, NETWORK.name);
-    for (const [name, value] of Object.entries(items)) secrets.set(name, value);
-    op = standInOp(items);
+    systems = await otherSystems(dir);
+    for (const [name, value] of Object.entries(systems.items)) secrets.set(name, value);
     // What the wizard tells the playbooks is kept, for running them again.
     const real = spawnSync('sh', ['-c', 'command -v ansible-playbook'], { encoding: 'utf8' }).stdout.trim();
     const wrapper = `#!/bin/sh\nfor word; do case $word in @*/vars-*.json) cp "\${word#@}" ${join(dir, 'passed.json')};; esac; done\nexec ${real} "$@"\n`;
-    writeFileSync(join(op.bin, 'ansible-playbook'), wrapper);
-    chmodSync(join(op.bin, 'ansible-playbook'), 0o755);
+    writeFileSync(join(systems.op.bin, 'ansible-playbook'), wrapper);
+    chmodSync(join(systems.op.bin, 'ansible-playbook'), 0o755);
     env = {
       ...process.env,
       ...{
-        PATH: `${op.bin}:${process.env.PATH}`,
+        PATH: `${systems.op.bin}:${process.env.PATH}`,
         HOME: join(dir, 'home'),
         SSH_AUTH_SOCK: '',
         AWS_PROFILE: '',
@@ -258,62 +206,8 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
     };
     mkdirSync(join(dir, 'home'));
 
-    dnsimple = await dnsimpleStandIn(['example.com'], tokens, NETWORK.address);
-    dnsimple.add('example.com', 'www.apps', 'A', '192.0.2.80');
-    names = await dnsStandIn(() => dnsimple.records());
-    selfSigned(dir, 'elastic', NETWORK.address);
-    es = await standInElasticsearch({
-      password: items['op://team/elastic/password'],
-      tls: {
-        key: readFileSync(join(dir, 'elastic.key'), 'utf8'),
-        cert: readFileSync(join(dir, 'elastic.crt'), 'utf8'),
-      },
-      address: NETWORK.address,
-    });
-    const [acme, acmeManagement, amqp, management, dist, mapper] = (await freePorts(6)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    acmePort = acme;
-    epmd = mapper;
-    selfSigned(dir, 'pebble', NETWORK.address);
-    const pebble = {
-      listenAddress: `${NETWORK.address}:${acme}`,
-      managementListenAddress: `${NETWORK.address}:${acmeManagement}`,
-      certificate: join(dir, 'pebble.crt'),
-      privateKey: join(dir, 'pebble.key'),
-      httpPort: 1,
-      tlsPort: 1,
-    };
-    writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble }));
-    children.push(
-      spawn('pebble', ['-config', join(dir, 'pebble.json'), '-dnsserver', names.address], {
-        stdio: 'ignore',
-        // Left to itself it accepts half of the names without asking again.
-        env: { PATH: process.env.PATH, PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '0' },
-      }),
-    );
-    rabbitUrl = `http://${NETWORK.address}:${management}`;
-    mkdirSync(join(dir, 'rabbit'));
-    children.push(
-      startRabbit(
-        join(dir, 'rabbit'),
-        { amqp, management, dist, epmd },
-        ['admin', items['op://team/rabbitmq/password']],
-        NETWORK.address,
-      ),
-    );
-    const root = `https://${NETWORK.address}:${acmeManagement}/roots/0`;
-    pebbleRoot = await until(
-      async () => (await execa('curl', ['-sSf', '--cacert', join(dir, 'pebble.crt'), root])).stdout,
-    );
-    await until(() => rabbit('overview'), 110);
-    yaml(elasticsearch());
-
+    systems.dnsimple.add('example.com', 'www.apps', 'A', '192.0.2.80');
+    writeFileSync(file, systems.yaml({ logs: true }));
     sampler = spawn(
       process.execPath,
       [fileURLToPath(new URL('../support/sampleProcesses.mjs', import.meta.url)), join(dir, 'samples')],
@@ -326,11 +220,7 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
   afterAll(async () => {
     await run(['destroy', '--yes']);
     sampler?.stdin?.end();
-    await Promise.all(children.map((child) => ended(child, 'SIGTERM')));
-    spawnSync('epmd', ['-port', String(epmd), '-kill'], { stdio: 'ignore' });
-    await Promise.all([dnsimple?.close(), names?.close(), es?.close()]);
-    await execa('docker', ['network', 'rm', NETWORK.name], { reject: false });
-    op?.remove();
+    await systems?.close();
     rmSync(dir, { recursive: true, force: true });
   }, 180_000);
 
@@ -339,7 +229,7 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
     await vault();
     expect(await visit('/rows')).toBe(200);
     expect(
-      dnsimple
+      systems.dnsimple
         .records()
         .map(({ name, type }) => `${type} ${name}`)
         .filter((line) => !line.startsWith('TXT'))
@@ -351,7 +241,7 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
       'A www.apps.example.com',
       `CNAME *.${DOMAIN}`,
     ]);
-    expect((await rabbit<{ name: string }[]>('vhosts')).map(({ name }) => name).sort()).toEqual([
+    expect((await systems.rabbit<{ name: string }[]>('vhosts')).map(({ name }) => name).sort()).toEqual([
       '/',
       NAME,
       `${NAME}-services`,
@@ -374,7 +264,7 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
     const { rabbitmq_controller_password: password } = await vault();
     const answer = await on(
       'controller',
-      `curl -s -K - ${rabbitUrl}/api/whoami ${here(`user = "${NAME}:${password}"`)}`,
+      `curl -s -K - ${systems.rabbitUrl}/api/whoami ${here(`user = "${NAME}:${password}"`)}`,
     );
     // The right password of a user who may not administer; another text comes for a wrong one.
     expect(answer).toContain('Not management user');
@@ -384,7 +274,7 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
     const before = await served();
     expect(before.issuer).toContain('Pebble');
     expect(before.subjectAltName).toBe(`DNS:*.${DOMAIN}`);
-    expect(dnsimple.records().filter(({ name }) => name.startsWith('_acme-challenge'))).toEqual([]);
+    expect(systems.dnsimple.records().filter(({ name }) => name.startsWith('_acme-challenge'))).toEqual([]);
     const started = await on('runner-1', 'systemctl show --property=ActiveEnterTimestamp,NRestarts nginx');
     const asking = visitors();
     await renew();
@@ -393,7 +283,7 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
   }, 120_000);
 
   it('all plays, run a second time, change nothing and ask for no new certificate', async () => {
-    const asked = () => dnsimple.requests.filter((line) => line.startsWith('POST')).length;
+    const asked = () => systems.dnsimple.requests.filter((line) => line.startsWith('POST')).length;
     const before = [asked(), (await served()).serialNumber];
     await unchanged();
     expect([asked(), (await served()).serialNumber]).toEqual(before);
@@ -416,16 +306,8 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
 
   it('rotated, every other secret opens what it opened, and the former one nothing', async () => {
     const before = await vault();
-    items['op://team/dnsimple/token'] = 'dnsimple-account-token-2';
-    items['op://team/elastic/password'] = 'Elasticsearch-Password-2';
-    for (const name of ['op://team/dnsimple/token', 'op://team/elastic/password'] as const) {
-      op.set(name, items[name]);
-      secrets.set(`${name}, new`, items[name]);
-    }
-    delete tokens['dnsimple-account-token-1'];
-    tokens[items['op://team/dnsimple/token']] = { rights: 'all' };
-    es.setPassword(items['op://team/elastic/password']);
-
+    systems.renewSecrets();
+    for (const [name, value] of Object.entries(systems.items)) secrets.set(`${name} (${value.slice(-1)})`, value);
     const asking = visitors();
     const ours = Object.keys(before).filter((key) => /^(services|rabbitmq)_/.test(key));
     expect(ours.sort()).toEqual([
@@ -456,7 +338,7 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
       services_rabbitmq_password: async (password) =>
         (await on(
           'services',
-          `rabbitmqctl --quiet authenticate_user services ${here(password)} >/dev/null 2>&1 && echo yes || echo no`,
+          `if rabbitmqctl --quiet authenticate_user services >/dev/null 2>&1 ${here(password)}\nthen echo yes; else echo no; fi`,
         )) === 'yes',
       rabbitmq_controller_password: (password) => opensRabbitmq(NAME, password),
       rabbitmq_services_password: (password) => opensRabbitmq(`${NAME}-services`, password),
@@ -501,7 +383,7 @@ describe.skipIf(why !== undefined)(`the other systems${why ? ` (skipped: ${why})
   );
 
   it('logs go nowhere when the setting is taken out of the file, and then nothing is left to change', async () => {
-    yaml('');
+    writeFileSync(file, systems.yaml({ logs: false }));
     await must('practice', '--yes');
     for (const host of HOSTS)
       expect(await on(host, 'ls /etc/rsyslog.d /etc/cloudspace | grep -i elastic || true'), host).toBe('');
@@ -519,8 +401,8 @@ journalctl --no-pager | grep -F -f patterns | cut -c 1-300 | head -n 3 || true
 grep -r -l -F -f patterns /var/log || true
 rm patterns`;
     for (const host of HOSTS) expect(await on(host, look), host).toBe('');
-    expect(found(JSON.stringify(es.documents))).toEqual([]);
-    expect(es.documents.length).toBeGreaterThan(100);
+    expect(found(JSON.stringify(systems.es.documents))).toEqual([]);
+    expect(systems.es.documents.length).toBeGreaterThan(100);
   }, 120_000);
 
   it('destroy leaves nothing of ours anywhere, and all of the others', async () => {
@@ -530,8 +412,8 @@ rm patterns`;
       await docker('ps', '-aq', '--filter', label),
       await docker('network', 'ls', '-q', '--filter', label),
     ]).toEqual([[], []]);
-    expect(dnsimple.records()).toEqual([{ name: 'www.apps.example.com', type: 'A', content: '192.0.2.80' }]);
-    const there = async (what: string) => (await rabbit<{ name: string }[]>(what)).map(({ name }) => name);
+    expect(systems.dnsimple.records()).toEqual([{ name: 'www.apps.example.com', type: 'A', content: '192.0.2.80' }]);
+    const there = async (what: string) => (await systems.rabbit<{ name: string }[]>(what)).map(({ name }) => name);
     expect([await there('vhosts'), await there('users')]).toEqual([['/'], ['admin']]);
   }, 180_000);
 
@@ -547,7 +429,7 @@ rm patterns`;
     for (const [name, secret] of secrets) expect(secret.length, name).toBeGreaterThanOrEqual(16);
 
     expect(found(output)).toEqual([]);
-    expect(found(op.calls().join('\n'))).toEqual([]);
+    expect(found(systems.op.calls().join('\n'))).toEqual([]);
     const files = readdirSync(join(dir, 'state'), { recursive: true, withFileTypes: true }).filter((entry) =>
       entry.isFile(),
     );
@@ -584,7 +466,7 @@ const found = (text: string): string[] =>
 
 /** 1Password's own token is in the environment of who starts the wizard (docs/configuration.md); `op` needs it, and nothing else gets it. */
 const mayKnowToken = (what: string, command: string): boolean =>
-  what === 'environ' && (command.includes('dist/cli.js') || command.includes(`${op.bin}/op\0read`));
+  what === 'environ' && (command.includes('dist/cli.js') || command.includes(`${systems.op.bin}/op\0read`));
 
 /** Does the password let in at the database, from this host? */
 async function opensDatabase(host: string, more: string, password: string): Promise<boolean> {
@@ -599,7 +481,7 @@ rm password`;
 /** Does the existing RabbitMQ server know this password? The users may not administer: it says so to the right one, and something else to a wrong one. */
 async function opensRabbitmq(user: string, password: string): Promise<boolean> {
   const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-  return (await (await fetch(`${rabbitUrl}/api/whoami`, { headers: { authorization } })).text()).includes(
+  return (await (await fetch(`${systems.rabbitUrl}/api/whoami`, { headers: { authorization } })).text()).includes(
     'Not management user',
   );
 }
