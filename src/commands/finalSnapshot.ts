@@ -18,7 +18,7 @@ export function checkFinalSnapshot(text: string | undefined): string | undefined
 
 /** A database that runs in practice or was never set up holds nothing; without a state file nobody knows. */
 function wasUsed({ state }: Session): boolean {
-  return state === undefined || Object.values(state.plays).some(({ status }) => status === 'done');
+  return state === undefined || Object.values(state.plays).some(({ status }) => status !== 'failed');
 }
 
 /**

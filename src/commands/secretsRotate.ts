@@ -39,7 +39,7 @@ export async function run(context: Context): Promise<number> {
     if ((await vault.peek(key)) === fresh)
       throw usageError(`the new value of ${key} is the one that it has`, 'change it at its source first');
     // First what has to run again, then the secret: a crash in between costs a play that changes nothing.
-    await openJournal(place.dir, place.state).update((now) => forget(now, plays));
+    await openJournal(place.dir, place.state).update((now) => makeDue(now, plays));
     if (hasOtherSide(place.state, key))
       await changeAtBoth(context, place.state, vault, { key, fresh, given: from !== undefined });
     else await vault.set({ [key]: fresh, ...(await formerOf(vault, key, secret)) });
@@ -74,15 +74,18 @@ export async function run(context: Context): Promise<number> {
 
 const generate = (key: string): string => (key.endsWith('_fernet_key') ? fernetKey() : password());
 
-/** Those of the plays that have run: what never ran will get the new value anyway. A team's own secret may be used by all. */
-function playsOf(state: State, secret: KnownSecret | undefined): string[] {
-  const done = Object.keys(state.plays);
-  return secret === undefined ? done : secret.plays.filter((play) => done.includes(play));
+/** Those of the plays that have run, or are due again: what never ran will get the new value anyway. A team's own secret may be used by all. */
+export function playsOf(state: Pick<State, 'plays'>, secret: KnownSecret | undefined): string[] {
+  const known = Object.keys(state.plays);
+  return secret === undefined ? known : secret.plays.filter((play) => known.includes(play));
 }
 
-/** A play without an entry is run by the next walk, and what was seen to work has to be seen again. */
-export function forget(state: State, plays: readonly string[]): void {
-  for (const play of plays) delete state.plays[play];
+/** A play that is due is run by the next walk, on all its hosts, and what was seen to work has to be seen again. */
+export function makeDue(state: Pick<State, 'plays' | 'steps'>, plays: readonly string[]): void {
+  for (const play of plays) {
+    const entry = state.plays[play];
+    if (entry) state.plays[play] = { ...entry, status: 'due' };
+  }
   if (plays.length > 0) delete state.steps['services/proven'];
 }
 

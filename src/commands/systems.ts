@@ -11,7 +11,7 @@ import { checkElasticsearch, type Elasticsearch } from './elasticsearch.ts';
 import { askOnelogin, type Onelogin, oneloginOf } from './onelogin.ts';
 import { playVariables } from './playVariables.ts';
 import { secretsOf } from './secrets.ts';
-import { forget } from './secretsRotate.ts';
+import { makeDue } from './secretsRotate.ts';
 import type { Session } from './session.ts';
 
 /** The same as in `cloudspace.yaml`, wherever it came from; with the state it is kept without any value of a secret. */
@@ -95,7 +95,7 @@ export async function prepareSystems(
       certificates: certificates?.saved ?? null,
     },
     change: (state) => {
-      if (changed.length > 0) forget(state, changed);
+      if (changed.length > 0) makeDue(state, changed);
     },
     keep: async () => {
       if (Object.keys(credentials).length > 0) await session.vault.set(credentials);

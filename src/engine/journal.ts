@@ -27,7 +27,8 @@ export interface PlayEntry {
   /** hash of what the play would do: its files and its hosts */
   readonly fingerprint: string;
   readonly at: string;
-  readonly status: 'done' | 'failed';
+  /** `due`: it was done, and something that it puts to use has changed since */
+  readonly status: 'done' | 'failed' | 'due';
   readonly failedHosts?: readonly string[];
   readonly log?: string;
 }

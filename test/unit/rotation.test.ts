@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import { finishRotation } from '../../src/commands/rotationElsewhere.ts';
+import { makeDue, playsOf } from '../../src/commands/secretsRotate.ts';
 import type { Session } from '../../src/commands/session.ts';
 import { newState, type State } from '../../src/engine/journal.ts';
+import { KNOWN_SECRETS } from '../../src/steps/secrets.ts';
 
 const KEY = 'database_master_password';
 const state = {
@@ -52,4 +54,14 @@ it('says so when the database is stopped, and keeps both values', async () => {
   const done = finishRotation(session, state, KEY, new AbortController().signal);
   await expect(done).rejects.toMatchObject({ code: 'NotReady', message: 'the database db-1 is stopped' });
   expect([asked, values.size]).toEqual([[], 2]);
+});
+
+it('plays that were due when a rotation broke off are due in the next one too', () => {
+  const play = { fingerprint: 'x', at: 'y', status: 'done' } as const;
+  const now = { ...state, plays: { 'play-bastion': play, 'play-services': play }, steps: {} } as State;
+  const plays = playsOf(now, KNOWN_SECRETS[KEY]);
+  expect(plays).toEqual(['play-services']);
+  makeDue(now, plays);
+  expect(now.plays).toMatchObject({ 'play-bastion': { status: 'done' }, 'play-services': { status: 'due' } });
+  expect(playsOf(now, KNOWN_SECRETS[KEY])).toEqual(plays);
 });
