@@ -146,8 +146,8 @@ function watchSignals(ui: Ui): void {
 
 /** Flags and environment win over the config file. */
 async function withConfigFile(flags: Options): Promise<Options> {
-  const { readConfigFile } = await import('./commands/configFile.ts');
-  const { forTeam } = await import('./commands/teamName.ts');
+  const { readConfigFile } = await import('./commands/settings/configFile.ts');
+  const { forTeam } = await import('./commands/session/teamName.ts');
   return forTeam({ ...(await readConfigFile(flags.config)), ...flags });
 }
 

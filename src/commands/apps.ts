@@ -1,7 +1,7 @@
+import { domainsOf, LABEL, type Node, type Service, swarmOf, type Task } from './applications/swarm.ts';
 import type { Context } from './context.ts';
-import { locateExisting } from './places.ts';
-import { openRemote } from './remote.ts';
-import { domainsOf, LABEL, type Node, type Service, swarmOf, type Task } from './swarm.ts';
+import { openRemote } from './hosts/remote.ts';
+import { locateExisting } from './session/places.ts';
 
 export interface App {
   readonly app: string;

@@ -1,13 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudspaceError, usageError } from '../engine/types.ts';
-import { checkApp } from './application.ts';
-import { databaseOf } from './applicationDatabase.ts';
+import { checkApp } from './applications/application.ts';
+import { databaseOf } from './applications/applicationDatabase.ts';
+import { type AskServices, openServices } from './applications/servicesApi.ts';
+import { at, makeBackup } from './applications/servicesOperations.ts';
+import {
+  CONTROLLER,
+  domainsOf,
+  environmentOf,
+  needApp,
+  type Service,
+  type Swarm,
+  swarmOf,
+} from './applications/swarm.ts';
 import type { Context } from './context.ts';
-import { locateExisting } from './places.ts';
-import { openRemote, quote, type Remote, remoteError } from './remote.ts';
-import { type AskServices, openServices } from './servicesApi.ts';
-import { at, makeBackup } from './servicesOperations.ts';
-import { CONTROLLER, domainsOf, environmentOf, needApp, type Service, type Swarm, swarmOf } from './swarm.ts';
+import { openRemote, quote, type Remote, remoteError } from './hosts/remote.ts';
+import { locateExisting } from './session/places.ts';
 
 /** Seconds until the route store has forgotten it: the publisher hears of it at once, unless something is wrong there. */
 const ROUTE_SECONDS = 30;

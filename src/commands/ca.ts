@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { usageError } from '../engine/types.ts';
-import { readAuthority } from './answer.ts';
+import { readAuthority } from './check/answer.ts';
 import type { Context } from './context.ts';
-import { locateExisting } from './places.ts';
+import { locateExisting } from './session/places.ts';
 
 /** `cloudspace ca`: the certificate of the Cloudspace's own authority on standard output, and how to trust it for people. Asks no cloud. */
 export async function run(context: Context): Promise<number> {

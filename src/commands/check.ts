@@ -4,12 +4,12 @@ import { CHAPTER_HOSTS } from '../checks/hosts.ts';
 import { firstBroken, type Result, runChecks } from '../checks/run.ts';
 import { CHAPTERS, type ChapterId } from '../engine/types.ts';
 import { checkChapter } from './chapterName.ts';
-import { questionsOf } from './checkQuestions.ts';
+import { questionsOf } from './check/checkQuestions.ts';
 import type { Context } from './context.ts';
-import { readEndpoints } from './endpointsFile.ts';
-import { readHosts } from './hostsFile.ts';
-import { locateExisting } from './places.ts';
-import { deploymentDir, openSession } from './session.ts';
+import { readEndpoints } from './hosts/endpointsFile.ts';
+import { readHosts } from './hosts/hostsFile.ts';
+import { locateExisting } from './session/places.ts';
+import { deploymentDir, openSession } from './session/session.ts';
 
 /**
  * `cloudspace check [CHAPTER]`: looks from the outside at what is there, and names the first layer that is broken. Changes nothing, on the hosts of a practice

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { usageError } from '../engine/types.ts';
-import { checkConfigFile, configError, DEFAULT_FILE } from './configFile.ts';
 import type { Context } from './context.ts';
+import { checkConfigFile, configError, DEFAULT_FILE } from './settings/configFile.ts';
 
 /**
  * `cloudspace config check [FILE]`: everything that is wrong with a file, at once. With `--json` one document:
@@ -31,7 +31,7 @@ export async function check({ options, args, ui, print }: Context): Promise<numb
 /** `cloudspace config schema`: the JSON Schema (draft 2020-12) of the file, from the same description that checks it. */
 export async function schema({ print }: Context): Promise<number> {
   const { z } = await import('zod');
-  const { ABOUT, settingsSchema } = await import('./settings.ts');
+  const { ABOUT, settingsSchema } = await import('./settings/settings.ts');
   const { $schema, ...rest } = z.toJSONSchema(settingsSchema('.'), { io: 'input', unrepresentable: 'any' });
   const properties = Object.fromEntries(
     Object.entries(rest.properties ?? {}).map(([key, value]) => [

@@ -1,7 +1,7 @@
 import type { Ui } from '../engine/types.ts';
 import type { SecretSource } from '../secrets/source.ts';
-import type { DeploymentMapping } from './deploymentMapping.ts';
-import type { Settings } from './settings.ts';
+import type { DeploymentMapping } from './settings/deploymentMapping.ts';
+import type { Settings } from './settings/settings.ts';
 
 /** What a command gets. Its options are those below, in camelCase; flags win over the environment, that over the config file. */
 export interface Context {

@@ -3,19 +3,19 @@ import { type Journal, openJournal } from '../engine/journal.ts';
 import type { Lease } from '../engine/lease.ts';
 import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
 import { type Walk, walk } from '../steps/index.ts';
-import { type Answers, checkFlags, collectAnswers } from './answers.ts';
+import { type Answers, checkFlags, collectAnswers } from './answers/answers.ts';
+import { checkCost, costCeiling, costUpTo } from './answers/costCeiling.ts';
 import type { Context } from './context.ts';
-import { checkCost, costCeiling, costUpTo } from './costCeiling.ts';
-import type { DeploymentMapping } from './deploymentMapping.ts';
-import { endpointsOf, writeEndpoints } from './endpointsFile.ts';
-import { needHosts, readHosts, writeHosts } from './hostsFile.ts';
-import { openLease } from './lease.ts';
-import { locateExisting } from './places.ts';
-import { instancesByKey, unfinished } from './retire.ts';
-import { deploymentDir, openSession, type Session } from './session.ts';
-import { replaceHost } from './succession.ts';
-import { prepareSystems, withSystems } from './systems.ts';
-import { openWalkRun } from './walkRun.ts';
+import { instancesByKey, unfinished } from './cycle/retire.ts';
+import { replaceHost } from './cycle/succession.ts';
+import { endpointsOf, writeEndpoints } from './hosts/endpointsFile.ts';
+import { needHosts, readHosts, writeHosts } from './hosts/hostsFile.ts';
+import { openLease } from './session/lease.ts';
+import { locateExisting } from './session/places.ts';
+import { deploymentDir, openSession, type Session } from './session/session.ts';
+import type { DeploymentMapping } from './settings/deploymentMapping.ts';
+import { prepareSystems, withSystems } from './systems/systems.ts';
+import { openWalkRun } from './walk/walkRun.ts';
 
 /**
  * `cloudspace cycle [HOST|all]`: the homework's question, answered. Replaces hosts one by one: runners first, then services, controller and

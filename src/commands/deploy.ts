@@ -1,14 +1,22 @@
 import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
-import { versionOf, type Wanted, wanted } from './application.ts';
-import { buildAndPush, chooseBuilder, imageConfig, portOf, REGISTRY } from './build.ts';
+import { versionOf, type Wanted, wanted } from './applications/application.ts';
+import { buildAndPush, chooseBuilder, imageConfig, portOf, REGISTRY } from './applications/build.ts';
+import { answering, routed } from './applications/deployReach.ts';
+import { rollOut } from './applications/rollout.ts';
+import {
+  CONTROLLER,
+  domainsOf,
+  environmentOf,
+  LABEL,
+  type Service,
+  serviceSpec,
+  swarmOf,
+} from './applications/swarm.ts';
 import type { Context } from './context.ts';
-import { answering, routed } from './deployReach.ts';
-import { domainOfApplications } from './domains.ts';
-import { readEndpoints } from './endpointsFile.ts';
-import { locateExisting, type Place } from './places.ts';
-import { lastLines, openRemote, quote, type Remote, remoteError } from './remote.ts';
-import { rollOut } from './rollout.ts';
-import { CONTROLLER, domainsOf, environmentOf, LABEL, type Service, serviceSpec, swarmOf } from './swarm.ts';
+import { readEndpoints } from './hosts/endpointsFile.ts';
+import { lastLines, openRemote, quote, type Remote, remoteError } from './hosts/remote.ts';
+import { locateExisting, type Place } from './session/places.ts';
+import { domainOfApplications } from './systems/domains.ts';
 
 const DEFAULT_REPLICAS = 2;
 /** Seconds for moving containers to other runners. */
@@ -43,7 +51,7 @@ export async function run(context: Context): Promise<number> {
     domainOfApplications(await locateExisting(context)),
   );
   const place = await locateExisting(context);
-  const { provideDatabase } = await import('./applicationDatabase.ts');
+  const { provideDatabase } = await import('./applications/applicationDatabase.ts');
   const deployed = await deploy({
     place,
     wanted: request,

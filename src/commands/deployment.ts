@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
-import { ROLES } from './deploymentMapping.ts';
-import { locateExisting } from './places.ts';
-import { deploymentDir } from './session.ts';
+import { locateExisting } from './session/places.ts';
+import { deploymentDir } from './session/session.ts';
+import { ROLES } from './settings/deploymentMapping.ts';
 
 /** `cloudspace deployment`: which deployment repository is used, and which of its playbooks for what. */
 export async function run(context: Context): Promise<number> {

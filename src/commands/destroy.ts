@@ -4,15 +4,15 @@ import { openJournal } from '../engine/journal.ts';
 import { CHAPTERS, type ChapterId, CloudspaceError, type Event, type Found } from '../engine/types.ts';
 import { type Config, DEFAULTS, teamNumber } from '../steps/config.ts';
 import { walk } from '../steps/index.ts';
-import { commandAgain } from './again.ts';
 import { checkChapter } from './chapterName.ts';
 import type { Context } from './context.ts';
-import { checkFinalSnapshot, decideFinalSnapshot } from './finalSnapshot.ts';
-import { leftOver, summaryOf } from './leftovers.ts';
-import { leftBehind, tellNotes } from './noted.ts';
-import { locateExisting } from './places.ts';
-import { openSession, type Session } from './session.ts';
-import { checkWait, nothingToDo, takeDown, type Work } from './takeDown.ts';
+import { checkFinalSnapshot, decideFinalSnapshot } from './destroy/finalSnapshot.ts';
+import { leftOver, summaryOf } from './destroy/leftovers.ts';
+import { checkWait, nothingToDo, takeDown, type Work } from './destroy/takeDown.ts';
+import { commandAgain } from './session/again.ts';
+import { leftBehind, tellNotes } from './session/noted.ts';
+import { locateExisting } from './session/places.ts';
+import { openSession, type Session } from './session/session.ts';
 
 /**
  * `cloudspace destroy`: everything with this Cloudspace's tags, in the reverse of the graph; with `--to` only what came after a chapter. Ends with a fresh

@@ -9,9 +9,9 @@ import {
   thisMachine,
   unmet,
 } from '../prerequisites/index.ts';
-import { checkFlags } from './answers.ts';
+import { checkFlags } from './answers/answers.ts';
 import type { Context, Options } from './context.ts';
-import type { AccountReport } from './doctorAccount.ts';
+import type { AccountReport } from './doctor/doctorAccount.ts';
 
 type DoctorOptions = Pick<Options, 'fix' | 'json' | 'yes' | 'hosts' | 'provision' | 'skipPreflight'>;
 
@@ -20,8 +20,8 @@ export async function run(context: Context): Promise<number> {
   checkFlags(context.options);
   // What is looked at beyond this machine is loaded when it is needed: the AWS clients above all.
   return doctor(context.options, context.ui, context.print, {
-    secrets: async () => (await import('./doctorSecrets.ts')).secretPrerequisites(context),
-    account: async (ui) => (await import('./doctorAccount.ts')).lookAtAccount({ ...context, ui }),
+    secrets: async () => (await import('./doctor/doctorSecrets.ts')).secretPrerequisites(context),
+    account: async (ui) => (await import('./doctor/doctorAccount.ts')).lookAtAccount({ ...context, ui }),
   });
 }
 
@@ -62,7 +62,7 @@ export async function doctor(
   if (json) {
     people.close();
     print(`${JSON.stringify({ ok, prerequisites: found, commands, account: looked ?? null }, null, 2)}\n`);
-  } else if (looked) ui.notify({ type: 'info', text: (await import('./doctorAccount.ts')).accountText(looked) });
+  } else if (looked) ui.notify({ type: 'info', text: (await import('./doctor/doctorAccount.ts')).accountText(looked) });
   return ok ? 0 : 1;
 }
 

@@ -1,7 +1,7 @@
 import { fingerprint } from '../ansible/hostKeys.ts';
 import type { Context } from './context.ts';
-import { needHosts } from './hostsFile.ts';
-import { locateExisting } from './places.ts';
+import { needHosts } from './hosts/hostsFile.ts';
+import { locateExisting } from './session/places.ts';
 
 /** `cloudspace hosts`: the hosts that can be reached, with their pinned host keys. */
 export async function run(context: Context): Promise<number> {

@@ -6,9 +6,9 @@ import type { Host } from '../ansible/types.ts';
 import { openJournal } from '../engine/journal.ts';
 import { CloudspaceError, usageError } from '../engine/types.ts';
 import type { Context } from './context.ts';
-import { needHosts, sshOptions, writeHosts } from './hostsFile.ts';
-import { locateExisting } from './places.ts';
-import { openSession, type Session } from './session.ts';
+import { needHosts, sshOptions, writeHosts } from './hosts/hostsFile.ts';
+import { locateExisting } from './session/places.ts';
+import { openSession, type Session } from './session/session.ts';
 
 /**
  * `cloudspace hosts trust HOST`: pins the key that a host shows now. Only with a reason: the instance's console output, which comes over AWS's API and not

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { inventory } from '../ansible/inventory.ts';
 import { usageError } from '../engine/types.ts';
 import type { Context } from './context.ts';
-import { needHosts } from './hostsFile.ts';
-import { locateExisting } from './places.ts';
+import { needHosts } from './hosts/hostsFile.ts';
+import { locateExisting } from './session/places.ts';
 
 /** `cloudspace inventory --list`: Ansible's dynamic inventory (script interface: JSON with `_meta`). Always JSON. */
 export async function run(context: Context): Promise<number> {

@@ -1,9 +1,9 @@
 import { usageError } from '../engine/types.ts';
-import { checkApp } from './application.ts';
+import { checkApp } from './applications/application.ts';
+import { CONTROLLER, needApp, swarmOf } from './applications/swarm.ts';
 import type { Context } from './context.ts';
-import { locateExisting } from './places.ts';
-import { lastLines, openRemote, remoteError } from './remote.ts';
-import { CONTROLLER, needApp, swarmOf } from './swarm.ts';
+import { lastLines, openRemote, remoteError } from './hosts/remote.ts';
+import { locateExisting } from './session/places.ts';
 
 /** Seconds; a follower ends with Ctrl-C. */
 const A_DAY = 86_400;

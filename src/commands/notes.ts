@@ -2,9 +2,9 @@ import type { State } from '../engine/journal.ts';
 import { type ChapterId, usageError } from '../engine/types.ts';
 import { checkChapter } from './chapterName.ts';
 import type { Context } from './context.ts';
-import { type ChapterQuestions, editNotes, homework, withPreamble } from './homework.ts';
-import { answerOf, type Notes, notesPath, readNotes, withRemark, writeNotes } from './notesFile.ts';
-import { locateExisting } from './places.ts';
+import { locateExisting } from './session/places.ts';
+import { type ChapterQuestions, editNotes, homework, withPreamble } from './walk/homework.ts';
+import { answerOf, type Notes, notesPath, readNotes, withRemark, writeNotes } from './walk/notesFile.ts';
 
 /** `cloudspace notes [CHAPTER]`: the homework's questions, what was answered, and the facts of the run beside them, as Markdown. */
 export async function run(context: Context): Promise<number> {

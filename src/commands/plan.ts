@@ -1,13 +1,13 @@
 import { makePlan, type Plan } from '../engine/plan.ts';
 import { CHAPTERS } from '../engine/types.ts';
 import { type Walk, walk } from '../steps/index.ts';
-import { type Answers, checkFlags, collectAnswers } from './answers.ts';
+import { type Answers, checkFlags, collectAnswers } from './answers/answers.ts';
 import type { Context } from './context.ts';
-import { driftText } from './driftText.ts';
-import { onlyAnew } from './onlyAnew.ts';
-import { type Permission, permissionLines, permissionsFor } from './permissions.ts';
-import type { PracticeSettings } from './practiceCloud.ts';
-import { openSession, type Session } from './session.ts';
+import { type Permission, permissionLines, permissionsFor } from './doctor/permissions.ts';
+import type { PracticeSettings } from './practice/practiceCloud.ts';
+import { openSession, type Session } from './session/session.ts';
+import { driftText } from './walk/driftText.ts';
+import { onlyAnew } from './walk/onlyAnew.ts';
 
 const HOURS_A_MONTH = 730;
 

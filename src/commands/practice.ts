@@ -1,6 +1,6 @@
 import { CloudspaceError } from '../engine/types.ts';
 import type { Context } from './context.ts';
-import { type PracticeSettings, practiceSettings } from './practiceCloud.ts';
+import { type PracticeSettings, practiceSettings } from './practice/practiceCloud.ts';
 import { start } from './start.ts';
 
 /**

@@ -6,8 +6,8 @@ import { readFaults, writeFault } from '../practice/aws/faultFile.ts';
 import { parseRule } from '../practice/aws/faultRule.ts';
 import { checkName, DEFAULTS } from '../steps/config.ts';
 import type { Context } from './context.ts';
-import { practiceDir, stateDir } from './places.ts';
-import { asUsageError } from './practiceCloud.ts';
+import { asUsageError } from './practice/practiceCloud.ts';
+import { practiceDir, stateDir } from './session/places.ts';
 
 /** `cloudspace practice fault list`: the rules in force. Those that are used up are shown as such. */
 export async function list(context: Context): Promise<number> {

@@ -3,8 +3,8 @@ import { acquireLock } from '../engine/lock.ts';
 import { usageError } from '../engine/types.ts';
 import { DEFAULTS } from '../steps/config.ts';
 import type { Context } from './context.ts';
-import { stateDir } from './places.ts';
-import { openPracticeCloud, practiceSettings } from './practiceCloud.ts';
+import { openPracticeCloud, practiceSettings } from './practice/practiceCloud.ts';
+import { stateDir } from './session/places.ts';
 
 /** `cloudspace practice serve`: the practice API until Ctrl-C. Hosts only when asked for: the API alone is what most want here. */
 export async function run(context: Context): Promise<number> {

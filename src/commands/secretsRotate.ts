@@ -4,10 +4,10 @@ import { CloudspaceError, usageError } from '../engine/types.ts';
 import { parseReference } from '../secrets/reference.ts';
 import { KNOWN_SECRETS, type KnownSecret } from '../steps/secrets.ts';
 import type { Context } from './context.ts';
-import { finishRotation, hasOtherSide, pendingName } from './rotationElsewhere.ts';
-import { secretsOf } from './secrets.ts';
-import { checkKnown, withVault } from './secretsCommands.ts';
-import { openSession } from './session.ts';
+import { checkKnown, withVault } from './secrets.ts';
+import { openSession } from './session/session.ts';
+import { finishRotation, hasOtherSide, pendingName } from './systems/rotationElsewhere.ts';
+import { secretsOf } from './systems/secrets.ts';
 
 /**
  * `cloudspace secrets rotate KEY`: a new value, and the plays that put it to use run again. A former Fernet key stays readable. Throws usage errors:

@@ -1,7 +1,7 @@
 import { CloudspaceError, usageError } from '../engine/types.ts';
+import { openServices } from './applications/servicesApi.ts';
+import { at, type Backup, finished, makeBackup } from './applications/servicesOperations.ts';
 import type { Context } from './context.ts';
-import { openServices } from './servicesApi.ts';
-import { at, type Backup, finished, makeBackup } from './servicesOperations.ts';
 
 type Command = (context: Context) => Promise<number>;
 

@@ -5,8 +5,8 @@ import { writeSshFiles } from '../ansible/sshConfig.ts';
 import { usageError } from '../engine/types.ts';
 import { childEnvironment } from '../system/environment.ts';
 import type { Context } from './context.ts';
-import { needHosts, sshOptions } from './hostsFile.ts';
-import { locateExisting } from './places.ts';
+import { needHosts, sshOptions } from './hosts/hostsFile.ts';
+import { locateExisting } from './session/places.ts';
 
 /** `cloudspace ssh HOST [-- CMD]`: OpenSSH with our ssh_config, so through the bastion and with pinned host keys. Its exit code is ours. */
 export async function run(context: Context): Promise<number> {

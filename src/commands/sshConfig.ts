@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from './context.ts';
-import { needHosts } from './hostsFile.ts';
-import { locateExisting } from './places.ts';
+import { needHosts } from './hosts/hostsFile.ts';
+import { locateExisting } from './session/places.ts';
 
 /** `cloudspace ssh-config`: the file that our own ssh and Ansible use. With `--json` the path, the hosts and the text as one document. */
 export async function run(context: Context): Promise<number> {

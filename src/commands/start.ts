@@ -2,18 +2,18 @@ import { referenceDeployment } from '../ansible/paths.ts';
 import { newState, openJournal } from '../engine/journal.ts';
 import { CHAPTERS, type Ui, usageError } from '../engine/types.ts';
 import { walk } from '../steps/index.ts';
-import { checkFlags, collectAnswers } from './answers.ts';
+import { checkFlags, collectAnswers } from './answers/answers.ts';
+import { checkCost, costCeiling, costUpTo } from './answers/costCeiling.ts';
+import { explain, introduce, offerProfile, roleChooser, settled } from './answers/login.ts';
 import { checkChapter } from './chapterName.ts';
 import type { Context } from './context.ts';
-import { checkCost, costCeiling, costUpTo } from './costCeiling.ts';
-import { askHomework } from './homework.ts';
-import { explain, introduce, offerProfile, roleChooser, settled } from './login.ts';
-import { isBegun } from './places.ts';
-import type { PracticeSettings } from './practiceCloud.ts';
-import { finishRotations } from './rotationElsewhere.ts';
-import { deploymentDir, openSession } from './session.ts';
-import { type Start, walkOn } from './startWalk.ts';
-import { checkSystemFlags, prepareSystems, withSystems } from './systems.ts';
+import type { PracticeSettings } from './practice/practiceCloud.ts';
+import { isBegun } from './session/places.ts';
+import { deploymentDir, openSession } from './session/session.ts';
+import { finishRotations } from './systems/rotationElsewhere.ts';
+import { checkSystemFlags, prepareSystems, withSystems } from './systems/systems.ts';
+import { askHomework } from './walk/homework.ts';
+import { type Start, walkOn } from './walk/startWalk.ts';
 
 export async function run(context: Context): Promise<number> {
   if (context.options.practice) return (await import('./practice.ts')).run(context);

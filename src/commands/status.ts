@@ -1,10 +1,10 @@
 import type { State } from '../engine/journal.ts';
 import { CHAPTERS, type DriftItem } from '../engine/types.ts';
 import type { Context } from './context.ts';
-import { publicName } from './domains.ts';
-import { driftText } from './driftText.ts';
-import { readHosts } from './hostsFile.ts';
-import { locateExisting } from './places.ts';
+import { readHosts } from './hosts/hostsFile.ts';
+import { locateExisting } from './session/places.ts';
+import { publicName } from './systems/domains.ts';
+import { driftText } from './walk/driftText.ts';
 
 const HOURS_A_MONTH = 730;
 
@@ -52,7 +52,7 @@ async function refresh(
   state: State,
 ): Promise<{ drift: readonly DriftItem[]; credentials: { end: string | null; life: string | undefined } }> {
   const { planned } = await import('./plan.ts');
-  const { lifeOf } = await import('./credentialsLife.ts');
+  const { lifeOf } = await import('./session/credentialsLife.ts');
   return planned(
     context,
     { practice: state.practice, command: 'status' },

@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 
 /**
  * The prelude makes nothing in the account: it settles who works where. Its steps are the guide's headings in order; what each asks is in
- * src/commands/answers.ts, because the answers are what every other step is a function of.
+ * src/commands/answers/answers.ts, because the answers are what every other step is a function of.
  */
 export const login: Chapter<Config> = {
   id: 'login',

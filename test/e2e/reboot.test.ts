@@ -9,7 +9,7 @@ import { parseConsoleHostKeys } from '../../src/ansible/hostKeys.ts';
 import { writeInventory } from '../../src/ansible/inventory.ts';
 import { writeSshFiles } from '../../src/ansible/sshConfig.ts';
 import type { Host } from '../../src/ansible/types.ts';
-import { patientPlay } from '../../src/commands/patientPlay.ts';
+import { patientPlay } from '../../src/commands/walk/patientPlay.ts';
 import type { Event } from '../../src/engine/types.ts';
 import { containerHosts, startDockerd } from '../../src/practice/hosts/index.ts';
 import { type DesiredHosts, type Hosts, LAPTOP_ADDRESS } from '../../src/practice/hosts/types.ts';

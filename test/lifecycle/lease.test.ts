@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Aws } from '../../src/aws/clients.ts';
 import { leaseStore } from '../../src/aws/leaseStore.ts';
 import { vpc } from '../../src/aws/resources/vpc.ts';
-import { checkUnchanged } from '../../src/commands/lease.ts';
+import { checkUnchanged } from '../../src/commands/session/lease.ts';
 import { tagsFor } from '../../src/engine/tags.ts';
 import { type Output, resource } from '../../src/engine/types.ts';
 import { clients } from '../support/aws.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { decrypt } from '../../src/ansible/vaultFormat.ts';
 import { writeProfile } from '../../src/aws/configFile.ts';
-import { credentialProcess } from '../../src/commands/awsKey.ts';
+import { credentialProcess } from '../../src/commands/session/awsKey.ts';
 import { CLI, cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
 import { type StandInElasticsearch, standInElasticsearch } from '../support/standInElasticsearch.ts';
 import { type StandInOp, standInOp } from '../support/standInOp.ts';

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keepPrivate } from '../../src/commands/privacy.ts';
+import { keepPrivate } from '../../src/commands/session/privacy.ts';
 import { newState, openJournal } from '../../src/engine/journal.ts';
 import { CloudspaceError, type Event, type Question, type Ui } from '../../src/engine/types.ts';
 import { childEnvironment } from '../../src/system/environment.ts';

@@ -1,6 +1,6 @@
 import type { Aws } from '../../src/aws/clients.ts';
-import type { Outcome } from '../../src/commands/walkItems.ts';
-import { walkthrough } from '../../src/commands/walkthrough.ts';
+import type { Outcome } from '../../src/commands/walk/walkItems.ts';
+import { walkthrough } from '../../src/commands/walk/walkthrough.ts';
 import { startRun } from '../../src/engine/apply.ts';
 import { type Journal, loadState, newState, openJournal } from '../../src/engine/journal.ts';
 import type { Run } from '../../src/engine/run.ts';

@@ -10,7 +10,7 @@ import { writeInventory } from '../../src/ansible/inventory.ts';
 import { playError } from '../../src/ansible/run.ts';
 import { writeSshFiles } from '../../src/ansible/sshConfig.ts';
 import type { Host } from '../../src/ansible/types.ts';
-import { type PatientOptions, patientPlay } from '../../src/commands/patientPlay.ts';
+import { type PatientOptions, patientPlay } from '../../src/commands/walk/patientPlay.ts';
 import type { Event } from '../../src/engine/types.ts';
 import { hasSshd, type Sshd, sshd } from '../support/sshd.ts';
 

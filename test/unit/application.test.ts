@@ -2,7 +2,13 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { appFromFolder, checkApp, checkDomains, versionOf, wanted } from '../../src/commands/application.ts';
+import {
+  appFromFolder,
+  checkApp,
+  checkDomains,
+  versionOf,
+  wanted,
+} from '../../src/commands/applications/application.ts';
 
 let folder: string;
 beforeEach(async () => {

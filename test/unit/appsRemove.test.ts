@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
+import type { AskServices } from '../../src/commands/applications/servicesApi.ts';
+import { type Service, type Swarm, serviceSpec } from '../../src/commands/applications/swarm.ts';
 import { describe, type RemovalParts, remove } from '../../src/commands/appsRemove.ts';
 import type { Context } from '../../src/commands/context.ts';
-import type { AskServices } from '../../src/commands/servicesApi.ts';
-import { type Service, type Swarm, serviceSpec } from '../../src/commands/swarm.ts';
 import type { Question } from '../../src/engine/types.ts';
 
 const service = (app: string, domains: readonly string[], environment: Record<string, string> = {}): Service => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Node, Service, Swarm, Task } from '../../src/commands/applications/swarm.ts';
+import { moveApplications, nodeAt, removeNode } from '../../src/commands/cycle/moveApplications.ts';
 import { choose, cycleOrder } from '../../src/commands/cycle.ts';
-import { moveApplications, nodeAt, removeNode } from '../../src/commands/moveApplications.ts';
-import type { Node, Service, Swarm, Task } from '../../src/commands/swarm.ts';
 
 /** A Swarm with two workers that renews a service as Docker does: a new container first, then an old one goes. */
 function toySwarm(more: { broken?: boolean } = {}) {

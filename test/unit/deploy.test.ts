@@ -2,15 +2,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
-import { ask, isApplications } from '../../src/commands/answer.ts';
-import { appsOf } from '../../src/commands/apps.ts';
-import { buildersOf, leastLoaded, parseImageConfig, portOf } from '../../src/commands/build.ts';
-import { refuseTaken } from '../../src/commands/deploy.ts';
-import { isRouted } from '../../src/commands/deployReach.ts';
-import { endpointsOf, urlOf } from '../../src/commands/endpointsFile.ts';
-import { parseLine } from '../../src/commands/logs.ts';
-import { lastLines, quote } from '../../src/commands/remote.ts';
-import { applicationFailed, progressOf, rollOut } from '../../src/commands/rollout.ts';
+import { buildersOf, leastLoaded, parseImageConfig, portOf } from '../../src/commands/applications/build.ts';
+import { isRouted } from '../../src/commands/applications/deployReach.ts';
+import { applicationFailed, progressOf, rollOut } from '../../src/commands/applications/rollout.ts';
 import {
   listening,
   type Node,
@@ -19,7 +13,13 @@ import {
   type Swarm,
   serviceSpec,
   type Task,
-} from '../../src/commands/swarm.ts';
+} from '../../src/commands/applications/swarm.ts';
+import { appsOf } from '../../src/commands/apps.ts';
+import { ask, isApplications } from '../../src/commands/check/answer.ts';
+import { refuseTaken } from '../../src/commands/deploy.ts';
+import { endpointsOf, urlOf } from '../../src/commands/hosts/endpointsFile.ts';
+import { lastLines, quote } from '../../src/commands/hosts/remote.ts';
+import { parseLine } from '../../src/commands/logs.ts';
 
 const release: Release = {
   app: 'shop',

@@ -8,11 +8,17 @@ import { stringify } from 'yaml';
 import { referenceDeployment } from '../../src/ansible/paths.ts';
 import { openVault } from '../../src/ansible/vault.ts';
 import type { Aws } from '../../src/aws/clients.ts';
-import { checkConfigFile, readConfigFile } from '../../src/commands/configFile.ts';
 import type { Context } from '../../src/commands/context.ts';
 import { run as eject } from '../../src/commands/deploymentEject.ts';
-import { mapGroups, mapPlay, OWN_VAULT, ROLES, vaultPasswordFile } from '../../src/commands/deploymentMapping.ts';
-import { provisioner } from '../../src/commands/provision.ts';
+import { checkConfigFile, readConfigFile } from '../../src/commands/settings/configFile.ts';
+import {
+  mapGroups,
+  mapPlay,
+  OWN_VAULT,
+  ROLES,
+  vaultPasswordFile,
+} from '../../src/commands/settings/deploymentMapping.ts';
+import { provisioner } from '../../src/commands/walk/provision.ts';
 import { newState, openJournal } from '../../src/engine/journal.ts';
 import type { Event, Output, Play } from '../../src/engine/types.ts';
 import type { Config } from '../../src/steps/config.ts';

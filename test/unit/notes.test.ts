@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { askHomework, editNotes, homework } from '../../src/commands/homework.ts';
 import { add, edit, run } from '../../src/commands/notes.ts';
+import { askHomework, editNotes, homework } from '../../src/commands/walk/homework.ts';
 import {
   notesPath,
   parseNotes,
@@ -12,7 +12,7 @@ import {
   withAnswer,
   withQuestions,
   withRemark,
-} from '../../src/commands/notesFile.ts';
+} from '../../src/commands/walk/notesFile.ts';
 import { newState, openJournal } from '../../src/engine/journal.ts';
 import type { Answer, Event, Question, Ui } from '../../src/engine/types.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isStandard, vcpusOf } from '../../src/aws/vcpus.ts';
-import { beforeLongWork, lifeOf } from '../../src/commands/credentialsLife.ts';
-import { overlaps } from '../../src/commands/preflight.ts';
+import { beforeLongWork, lifeOf } from '../../src/commands/session/credentialsLife.ts';
+import { overlaps } from '../../src/commands/walk/preflight.ts';
 import type { Event } from '../../src/engine/types.ts';
 
 describe('vCPUs of a type', () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { finishRotation } from '../../src/commands/rotationElsewhere.ts';
 import { makeDue, playsOf } from '../../src/commands/secretsRotate.ts';
-import type { Session } from '../../src/commands/session.ts';
+import type { Session } from '../../src/commands/session/session.ts';
+import { finishRotation } from '../../src/commands/systems/rotationElsewhere.ts';
 import { newState, type State } from '../../src/engine/journal.ts';
 import { KNOWN_SECRETS } from '../../src/steps/secrets.ts';
 

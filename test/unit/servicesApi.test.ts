@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fernetKey } from '../../src/ansible/vault.ts';
-import { curlConfig } from '../../src/commands/servicesApi.ts';
+import { curlConfig } from '../../src/commands/applications/servicesApi.ts';
 import { catalogDocument, checkParameters, findPlan, SERVICES } from '../../src/services-api/catalog.ts';
 import { randomPassword, scramVerifier } from '../../src/services-api/drivers/scram.ts';
 import { fernet } from '../../src/services-api/fernet.ts';

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { closest } from '../../src/commands/closest.ts';
-import { checkConfigFile, readConfigFile } from '../../src/commands/configFile.ts';
-import { SYSTEM_KEYS, settingsSchema } from '../../src/commands/settings.ts';
+import { checkConfigFile, readConfigFile } from '../../src/commands/settings/configFile.ts';
+import { SYSTEM_KEYS, settingsSchema } from '../../src/commands/settings/settings.ts';
 
 const camel = (key: string) => key.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 

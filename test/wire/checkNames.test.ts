@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { judgeCertificate } from '../../src/checks/certificates.ts';
 import { judgeName, type Kept, look, type Seen, type Target } from '../../src/checks/names.ts';
-import { certificateAt } from '../../src/commands/answer.ts';
+import { certificateAt } from '../../src/commands/check/answer.ts';
 import { delegation } from '../../src/dns/authoritative.ts';
 import { folder } from '../support/cli.ts';
 import { dnsStandIn, type StandInRecord } from '../support/dnsStandIn.ts';

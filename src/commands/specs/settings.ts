@@ -52,14 +52,14 @@ export const settingsCommands: readonly CommandSpec[] = [
     summary: 'what the vault holds and what the configuration refers to, by name; values change here',
     options: common,
     examples: ['cloudspace secrets', 'cloudspace secrets rotate redis_password'],
-    load: async () => ({ run: (await import('../secretsCommands.ts')).list }),
+    load: async () => ({ run: (await import('../secrets.ts')).list }),
     children: [
       {
         name: 'list',
         summary: 'names of all secrets and where they are kept; never a value',
         options: common,
         examples: ['cloudspace secrets list --json'],
-        load: async () => ({ run: (await import('../secretsCommands.ts')).list }),
+        load: async () => ({ run: (await import('../secrets.ts')).list }),
       },
       {
         name: 'show',
@@ -67,7 +67,7 @@ export const settingsCommands: readonly CommandSpec[] = [
         summary: 'one value, after a yes, at a terminal only',
         options: common,
         examples: ['cloudspace secrets show services_api_token'],
-        load: async () => ({ run: (await import('../secretsCommands.ts')).show }),
+        load: async () => ({ run: (await import('../secrets.ts')).show }),
       },
       {
         name: 'rotate',
@@ -98,7 +98,7 @@ export const settingsCommands: readonly CommandSpec[] = [
     examples: [
       'cloudspace credential-process --access-key-id op://team/aws/id --secret-access-key op://team/aws/secret',
     ],
-    load: () => import('../awsKey.ts'),
+    load: () => import('../session/awsKey.ts'),
   },
   {
     name: 'ca',
