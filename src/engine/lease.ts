@@ -84,41 +84,53 @@ export function createLease(options: LeaseOptions): Lease {
     for (;;) {
       signal.throwIfAborted();
       const answer = await store.claim(mine);
-      if (answer === 'denied') {
+      if (typeof answer === 'object') {
+        id = answer.id;
+        break;
+      }
+      const denied = answer === 'denied';
+      // Who may not take it can still see who has it.
+      const held = await store.read().catch((error: unknown) => {
+        if (denied) return undefined;
+        throw error;
+      });
+      if (held && held.machine === mine.machine && held.pid === mine.pid && held.started === mine.started) {
+        id = held.id; // the answer to our own claim was lost
+        break;
+      }
+      if (held) {
+        const over = whyOver(held);
+        if (over === undefined) {
+          if (!options.takeOver && !options.decide) throw heldError(held);
+          if (!options.takeOver && (await options.decide?.(held, describe(held))) === 'again') continue;
+          waits = true;
+        }
+        notify({ type: 'info', text: `Taking over from ${describe(held)}${over === undefined ? '' : `: ${over}`}.` });
+        await store.drop(held.id).catch((error: unknown) => {
+          if (!denied) throw error;
+        });
+      }
+      // Neither denied nor there: given back in this moment.
+      if (denied) {
         without = true;
         notify({
           type: 'warning',
           text: `These credentials may not mark \`${options.name}\` as being worked on (ec2:ImportKeyPair): make sure that nobody else works on it now.`,
         });
+        if (waits) await untilNoticed();
         return;
       }
-      if (answer !== 'held') {
-        id = answer.id;
-        break;
-      }
-      const held = await store.read();
-      if (!held) continue; // given back in this moment
-      if (held.machine === mine.machine && held.pid === mine.pid && held.started === mine.started) {
-        id = held.id; // the answer to our own claim was lost
-        break;
-      }
-      const over = whyOver(held);
-      if (over === undefined) {
-        if (!options.takeOver && !options.decide) throw heldError(held);
-        if (!options.takeOver && (await options.decide?.(held, describe(held))) === 'again') continue;
-        waits = true;
-      }
-      notify({ type: 'info', text: `Taking over from ${describe(held)}${over === undefined ? '' : `: ${over}`}.` });
-      await store.drop(held.id);
     }
     confirmed = Date.now();
     timer = setInterval(() => void renew().catch(() => {}), Math.max(1000, scaled(RENEW_SECONDS)));
     timer.unref();
-    if (waits) {
-      notify({ type: 'info', text: 'Waiting until the other run has noticed: it looks every two minutes.' });
-      await sleep(scaled(RENEW_SECONDS), undefined, { signal });
-    }
+    if (waits) await untilNoticed();
     await options.taken?.();
+  }
+
+  async function untilNoticed(): Promise<void> {
+    notify({ type: 'info', text: 'Waiting until the other run has noticed: it looks every two minutes.' });
+    await sleep(scaled(RENEW_SECONDS), undefined, { signal });
   }
 
   /** Why a lease counts no more, or undefined. */

@@ -174,7 +174,20 @@ describe('a lease', () => {
     await lease.hold();
     await lease.hold();
     expect(lease.events).toEqual([expect.objectContaining({ type: 'warning' })]);
-    expect(store.calls).toEqual(['claim']);
+    expect(store.calls).toEqual(['claim', 'read']);
+  });
+
+  it('where it may not take one, it respects that of a live run, and removes that of a killed one', async () => {
+    const store = toyStore();
+    await open(store, claim('bob')).hold();
+    store.denied = true;
+    await expect(open(store, claim('alice')).hold()).rejects.toMatchObject({ code: 'LeaseHeld' });
+    expect(store.held).toBeDefined();
+    store.time += 3_600_000;
+    const lease = open(store, claim('alice'));
+    await lease.hold();
+    expect(store.held).toBeUndefined();
+    expect(lease.events.at(-1)).toMatchObject({ type: 'warning' });
   });
 });
 
