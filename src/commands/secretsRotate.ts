@@ -5,6 +5,7 @@ import { parseReference } from '../secrets/reference.ts';
 import { KNOWN_SECRETS, type KnownSecret } from '../steps/secrets.ts';
 import type { Context } from './context.ts';
 import { checkKnown, withVault } from './secrets.ts';
+import { underLease } from './session/lease.ts';
 import { openSession } from './session/session.ts';
 import { finishRotation, hasOtherSide, pendingName } from './systems/rotationElsewhere.ts';
 import { secretsOf } from './systems/secrets.ts';
@@ -123,7 +124,7 @@ async function changeAtBoth(
   await vault.set({ [pendingName(key)]: pending ?? fresh });
   const session = await openSession(context, { practice: state.practice, command: 'secrets rotate', locked: true });
   try {
-    await finishRotation(session, state, key, context.signal);
+    await underLease(context, session, 'secrets rotate', () => finishRotation(session, state, key, context.signal));
   } finally {
     await session.close();
   }

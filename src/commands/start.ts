@@ -81,7 +81,7 @@ async function logIn(
   });
   await systems.keep();
   // Where a rotation broke off, the database may have a password that the vault has only as the next one.
-  for (const key of await finishRotations(session, context.signal))
+  for (const key of await finishRotations(context, session, practice ? 'practice' : 'start'))
     ui.notify({ type: 'info', text: `The rotation of \`${key}\` that broke off is finished.` });
   settled(context, session, config);
   prelude(ui, 'done');

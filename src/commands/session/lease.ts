@@ -81,6 +81,22 @@ export async function openLease(
   return own;
 }
 
+/** One change under the lease, which is given back afterwards. Throws what `work` throws, and `LeaseHeld` while another run works. */
+export async function underLease(
+  context: Context,
+  session: Session,
+  command: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const lease = await openLease(context, session, command);
+  try {
+    await lease.hold();
+    await work();
+  } finally {
+    await lease.release();
+  }
+}
+
 /**
  * Whether the cloud is still as this run saw it: what another run made between our look and our lease must not be made twice. One request; a
  * listing only when that shows something unknown. Throws CloudspaceError `Changed`.

@@ -3,6 +3,8 @@ import type { State } from '../../engine/journal.ts';
 import { CloudspaceError } from '../../engine/types.ts';
 import { RABBITMQ_USERS, type RabbitmqUser } from '../../rabbitmq/settings.ts';
 import { KNOWN_SECRETS, type KnownSecret } from '../../steps/secrets.ts';
+import type { Context } from '../context.ts';
+import { underLease } from '../session/lease.ts';
 import type { Session } from '../session/session.ts';
 
 /** Seconds for RDS to take a new master password; it does so within a minute or two. */
@@ -42,15 +44,18 @@ export async function finishRotation(session: Session, state: State, key: string
   await vault.set({ [key]: next, [pendingName(key)]: undefined });
 }
 
-/** The same for whatever an earlier run began and did not finish. Gives the secrets' names. */
-export async function finishRotations(session: Session, signal: AbortSignal): Promise<string[]> {
+/** The same for whatever an earlier run began and did not finish, under the lease of `command`. Gives the secrets' names. */
+export async function finishRotations(context: Context, session: Session, command: string): Promise<string[]> {
   const { state, vault } = session;
   if (!state) return [];
   const keys = Object.keys(KNOWN_SECRETS).filter((key) => hasOtherSide(state, key));
   if (keys.length === 0) return [];
   const names = await vault.names();
   const begun = keys.filter((key) => names.includes(pendingName(key)));
-  for (const key of begun) await finishRotation(session, state, key, signal);
+  if (begun.length > 0)
+    await underLease(context, session, command, async () => {
+      for (const key of begun) await finishRotation(session, state, key, context.signal);
+    });
   return begun;
 }
 
