@@ -1,9 +1,9 @@
 import { referenceDeployment } from '../ansible/paths.ts';
-import { type Journal, openJournal } from '../engine/journal.ts';
+import { openJournal } from '../engine/journal.ts';
 import type { Lease } from '../engine/lease.ts';
 import { CloudspaceError, type Event, usageError } from '../engine/types.ts';
-import { type Walk, walk } from '../steps/index.ts';
-import { type Answers, checkFlags, collectAnswers } from './answers/answers.ts';
+import { walk } from '../steps/index.ts';
+import { checkFlags, collectAnswers } from './answers/answers.ts';
 import { checkCost, costCeiling, costUpTo } from './answers/costCeiling.ts';
 import type { Context } from './context.ts';
 import { instancesByKey, unfinished } from './cycle/retire.ts';
@@ -13,9 +13,8 @@ import { needHosts, readHosts, writeHosts } from './hosts/hostsFile.ts';
 import { openLease } from './session/lease.ts';
 import { locateExisting } from './session/places.ts';
 import { deploymentDir, openSession, type Session } from './session/session.ts';
-import type { DeploymentMapping } from './settings/deploymentMapping.ts';
 import { prepareSystems, withSystems } from './systems/systems.ts';
-import { openWalkRun } from './walk/walkRun.ts';
+import { openWalkRun, type WalkPlace } from './walk/walkRun.ts';
 
 /**
  * `cloudspace cycle [HOST|all]`: the homework's question, answered. Replaces hosts one by one: runners first, then services, controller and
@@ -64,14 +63,8 @@ export async function run(context: Context): Promise<number> {
 }
 
 /** What a cycle works with, and the hosts that are to be replaced. */
-interface Cycle {
+interface Cycle extends WalkPlace {
   readonly context: Context;
-  readonly session: Session;
-  readonly answers: Answers;
-  readonly deployment: string;
-  readonly mapping: DeploymentMapping;
-  readonly list: Walk;
-  readonly journal: Journal;
   /** when the cycle began, maybe in an earlier run: hosts that were launched since are new */
   readonly since: string;
   readonly todo: readonly string[];

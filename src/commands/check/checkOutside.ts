@@ -38,18 +38,19 @@ export function httpQuestions(checked: Checked, facts: Ask<Facts>, remote: Ask<R
         );
   };
   const targets = 'are the targets healthy? cloudspace ssh runner-1 -- systemctl status nginx';
+  // A name of no application: the answer is the ingress software's own.
+  const ownAnswer = async (endpoint: Endpoint, tls?: { ca: string; anyName: true }): Promise<Verdict> => {
+    const answer = await ask(endpoint, 'nothing.invalid', tls);
+    if (answer.status === 404) return passed(`${endpoint.host}:${endpoint.port}`);
+    return failed(answer.problem ?? `status ${answer.status} where 404 was expected`, targets);
+  };
   return [
     {
       chapter: 'ingress',
       layer: 'http',
       key: 'http',
       title: 'HTTP passes the load balancer',
-      judge: through(80, async (endpoint) => {
-        // A name of no application: the answer is the ingress software's own.
-        const answer = await ask(endpoint, 'nothing.invalid');
-        if (answer.status === 404) return passed(`${endpoint.host}:${endpoint.port}`);
-        return failed(answer.problem ?? `status ${answer.status} where 404 was expected`, targets);
-      }),
+      judge: through(80, (endpoint) => ownAnswer(endpoint)),
     },
     {
       chapter: 'ingress',
@@ -59,9 +60,7 @@ export function httpQuestions(checked: Checked, facts: Ask<Facts>, remote: Ask<R
       judge: through(443, async (endpoint) => {
         const ca = await readAuthority(place.dir);
         if (ca === undefined) return skipped(`its authority's certificate is not in ${place.dir}/ca.crt yet`);
-        const answer = await ask(endpoint, 'nothing.invalid', { ca, anyName: true });
-        if (answer.status === 404) return passed(`${endpoint.host}:${endpoint.port}`);
-        return failed(answer.problem ?? `status ${answer.status} where 404 was expected`, targets);
+        return ownAnswer(endpoint, { ca, anyName: true });
       }),
     },
     {

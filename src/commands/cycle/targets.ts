@@ -31,11 +31,7 @@ export async function untilHealthy(
   instanceId: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const groups = targetGroups(outputs);
-  await until(look, HEALTHY_SECONDS, signal, async () => {
-    const states = await healthOf(look, groups, instanceId);
-    return states.every((state) => state === 'healthy') ? undefined : `${instanceId} is ${states.join(', ')}`;
-  });
+  await untilAll('healthy', look, targetGroups(outputs), instanceId, HEALTHY_SECONDS, signal);
 }
 
 /** Takes an instance out of all groups and waits until its connections have ended, or the groups' delay is over. */
@@ -56,27 +52,31 @@ export async function deregister(
         }),
       ),
   );
-  await until(look, LEAVING_SECONDS, signal, async () => {
-    const states = await healthOf(look, groups, instanceId);
-    return states.every((state) => state === 'unused') ? undefined : `${instanceId} is ${states.join(', ')}`;
-  });
+  await untilAll('unused', look, groups, instanceId, LEAVING_SECONDS, signal);
 }
 
-async function until(
-  { pace }: Look,
+/** Waits until an instance is in one state in all groups. */
+async function untilAll(
+  wanted: 'healthy' | 'unused',
+  look: Look,
+  groups: readonly string[],
+  instanceId: string,
   seconds: number,
   signal: AbortSignal,
-  missing: () => Promise<string | undefined>,
 ): Promise<void> {
+  const { pace } = look;
   const end = Date.now() + Math.max(120_000, seconds * 1000 * pace);
   for (let wait = 2; ; wait = Math.min(15, wait * 1.3)) {
-    const what = await missing();
-    if (what === undefined) return;
+    const states = await healthOf(look, groups, instanceId);
+    if (states.every((state) => state === wanted)) return;
     if (Date.now() > end)
-      throw new CloudspaceError(`the load balancer's targets are not as they should be: ${what}`, {
-        code: 'NotHealthy',
-        hint: 'see which layer is broken: cloudspace check ingress; then run the same command again',
-      });
+      throw new CloudspaceError(
+        `the load balancer's targets are not as they should be: ${instanceId} is ${states.join(', ')}`,
+        {
+          code: 'NotHealthy',
+          hint: 'see which layer is broken: cloudspace check ingress; then run the same command again',
+        },
+      );
     await sleep(Math.max(500, wait * 1000 * pace), undefined, { signal });
   }
 }

@@ -1,8 +1,5 @@
-import type { Journal } from '../../engine/journal.ts';
 import type { Run } from '../../engine/run.ts';
 import { CHAPTERS, type ChapterId, type Event } from '../../engine/types.ts';
-import type { Walk } from '../../steps/index.ts';
-import type { Answers } from '../answers/answers.ts';
 import { checkChapterDone } from '../check/chapterChecks.ts';
 import type { Checked } from '../check/checkQuestions.ts';
 import type { Context } from '../context.ts';
@@ -10,32 +7,23 @@ import { endpointsOf, writeEndpoints } from '../hosts/endpointsFile.ts';
 import { commandAgain } from '../session/again.ts';
 import { beforeLongWork, withLastingCredentials } from '../session/credentialsLife.ts';
 import { checkUnchanged, openLease } from '../session/lease.ts';
-import type { Session } from '../session/session.ts';
-import type { DeploymentMapping } from '../settings/deploymentMapping.ts';
 import { byHandSteps, keysByHand } from './byHand.ts';
 import { chapterOrder } from './chapterOrder.ts';
 import { askHomework } from './homework.ts';
 import { onlyAnew } from './onlyAnew.ts';
 import { faceDrift } from './repair.ts';
 import { finish, PROVEN } from './startFinish.ts';
-import { openWalkRun } from './walkRun.ts';
+import { openWalkRun, type WalkPlace } from './walkRun.ts';
 import { walkthrough } from './walkthrough.ts';
 
 /** Everything that is settled when the walk begins. */
-export interface Start {
+export interface Start extends WalkPlace {
   readonly context: Context;
-  readonly session: Session;
   readonly practice: boolean;
   /** the last chapter to do */
   readonly until: ChapterId;
   readonly interactive: boolean;
-  readonly answers: Answers;
-  /** the deployment repository, and how it is used */
-  readonly deployment: string;
   readonly ownDeployment: boolean;
-  readonly mapping: DeploymentMapping;
-  readonly list: Walk;
-  readonly journal: Journal;
 }
 
 /** The chapters after the login, under a lease: looks ahead, at what was changed by hand, walks, and looks from outside. Gives the exit code. */

@@ -15,8 +15,8 @@ export interface WalkRun {
   readonly provision: (play: Play, more?: ProvisionMore) => Promise<void>;
 }
 
-/** Discovers what is there and gives the run over the whole walk, with Ansible behind its plays unless the answers leave provisioning out. */
-export async function openWalkRun(of: {
+/** What a run over the whole walk works with, once the login is through. */
+export interface WalkPlace {
   readonly session: Session;
   readonly answers: Answers;
   /** the deployment repository, and how it is used */
@@ -24,12 +24,18 @@ export async function openWalkRun(of: {
   readonly mapping: DeploymentMapping;
   readonly list: Walk;
   readonly journal: Journal;
+}
+
+interface WalkRunOptions extends WalkPlace {
   readonly notify: (event: Event) => void;
   readonly signal: AbortSignal;
   /** has the lease in hand before anything is changed */
   readonly hold: () => Promise<void>;
   readonly unattended?: Pick<RunOptions, 'replacements' | 'byHand'>;
-}): Promise<WalkRun> {
+}
+
+/** Discovers what is there and gives the run over the whole walk, with Ansible behind its plays unless the answers leave provisioning out. */
+export async function openWalkRun(of: WalkRunOptions): Promise<WalkRun> {
   const { session, answers, deployment, mapping, list, journal, notify, signal, hold } = of;
   const practice = session.practice !== undefined;
   const run = await startRun({
