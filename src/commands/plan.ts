@@ -20,7 +20,7 @@ export async function run(context: Context): Promise<number> {
 export function plan(context: Context, how: { practice: boolean; settings?: PracticeSettings }): Promise<number> {
   return planned(context, { ...how, command: 'plan' }, async (session, answers, list, result) => {
     const plays = list.plays.map((play) => play.key);
-    const notes = [...answers.notes, ...onlyAnew(list.resources, result.outputs, result.drift)];
+    const notes = [...answers.notes, ...onlyAnew(result.resources, result.drift)];
     const permissions = context.options.checkPermissions
       ? await permissionsFor(session, list.resources, result.outputs, context.signal)
       : undefined;

@@ -49,8 +49,7 @@ export async function makePlan(options: {
   const planned = resources.map((resource): PlannedResource => {
     const { key, kind } = resource;
     const out = outputs.get(key);
-    const props = out && kind.drift ? resolveProps(resource.props, fromOutputs(outputs)) : undefined;
-    const differences = !out || !kind.drift ? [] : props ? kind.drift(props, out) : waitsFor(resource, outputs);
+    const differences = differencesOf(resource, outputs);
     return {
       key,
       type: kind.type,
@@ -83,6 +82,15 @@ export async function makePlan(options: {
     drift: drift.map(itemOf),
     outputs,
   };
+}
+
+/** What is there and is not as asked for now. What is not there differs in nothing. */
+export function differencesOf(resource: Resource, outputs: ReadonlyMap<string, Output>): Difference[] {
+  const { key, kind } = resource;
+  const out = outputs.get(key);
+  if (!out || !kind.drift) return [];
+  const props = resolveProps(resource.props, fromOutputs(outputs));
+  return props ? kind.drift(props, out) : waitsFor(resource, outputs);
 }
 
 /** What is there refers to something that is still to be made (a new runner among the targets), so it will change with it. */

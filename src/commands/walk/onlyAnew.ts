@@ -1,6 +1,6 @@
 import { instance } from '../../aws/resources/instance.ts';
-import { fromOutputs, resolveProps } from '../../engine/graph.ts';
-import type { DriftItem, Output, Resource } from '../../engine/types.ts';
+import type { PlannedResource } from '../../engine/plan.ts';
+import type { DriftItem } from '../../engine/types.ts';
 
 /** Keys that are named in one line; a Cloudspace may have a thousand runners. */
 const NAMED = 5;
@@ -10,20 +10,17 @@ const NAMED = 5;
  * hand is told as drift and is not repeated.
  */
 export function onlyAnew(
-  resources: readonly Resource[],
-  outputs: ReadonlyMap<string, Output>,
+  resources: readonly Pick<PlannedResource, 'key' | 'type' | 'differences'>[],
   drift: readonly DriftItem[],
 ): string[] {
   const byDifference = new Map<string, { keys: string[]; remedy: string }>();
   const told = new Set(drift.map(({ key }) => key));
-  for (const { key, kind, props } of resources) {
-    const out = outputs.get(key);
-    const asked = out && kind.drift && !told.has(key) ? resolveProps(props, fromOutputs(outputs)) : undefined;
-    if (!out || !asked) continue;
-    for (const { attribute, want, have, fixed } of kind.drift?.(asked, out) ?? []) {
+  for (const { key, type, differences } of resources) {
+    if (told.has(key)) continue;
+    for (const { attribute, want, have, fixed } of differences) {
       if (!fixed) continue;
       const difference = `${attribute} is ${String(have)}, and ${String(want)} is asked for`;
-      const remedy = kind.type === instance.type ? '`cloudspace cycle` replaces hosts' : 'it stays as it is';
+      const remedy = type === instance.type ? '`cloudspace cycle` replaces hosts' : 'it stays as it is';
       const same = byDifference.get(difference) ?? { keys: [], remedy };
       same.keys.push(key);
       byDifference.set(difference, same);

@@ -1,3 +1,4 @@
+import { differencesOf } from '../../engine/plan.ts';
 import type { Run } from '../../engine/run.ts';
 import { CHAPTERS, type ChapterId, type Event } from '../../engine/types.ts';
 import { checkChapterDone } from '../check/chapterChecks.ts';
@@ -51,7 +52,12 @@ export async function walkOn(start: Start): Promise<number> {
     found = run;
     if (!options.skipPreflight && (await ahead(start, run, knownBefore)) === 'saved') return leave(start, again);
     await faceDrift({ run, walk: list, journal, ui, signal, interactive, repair: options.repair === true });
-    for (const text of onlyAnew(list.resources, run.outputs, run.drift)) ui.notify({ type: 'warning', text });
+    const asAsked = list.resources.map((resource) => ({
+      key: resource.key,
+      type: resource.kind.type,
+      differences: differencesOf(resource, run.outputs),
+    }));
+    for (const text of onlyAnew(asAsked, run.drift)) ui.notify({ type: 'warning', text });
     const outcome = await walkthrough({
       config: start.answers.config,
       walk: list,
