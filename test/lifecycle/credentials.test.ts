@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { assumeRole, SIGNED } from '../support/assumeRole.ts';
 import { cleanEnv, cli, folder, PUBLIC_KEY, type Server, serve } from '../support/cli.ts';
 
 /** Credentials that end while the walk goes on, and what comes in their place: the built command line against the practice API. */
@@ -8,7 +9,6 @@ let server: Server;
 const dir = folder();
 const key = join(dir, 'key.pub');
 /** The practice cloud reads whose key it is, and checks no signature. */
-const SIGNED = 'AWS4-HMAC-SHA256 Credential=AKIAPRACTICE00000000/20260101/eu-central-1/sts/aws4_request';
 
 /**
  * A home with a profile whose `credential_process` assumes the role of the account that the file `account` names. It does not say when its keys
@@ -110,23 +110,13 @@ describe('credentials that do not come back', () => {
   });
 
   it('of the environment are not waited for: a program that runs cannot be given others', async () => {
-    const answer = await fetch(server.endpoint, {
-      method: 'POST',
-      headers: { authorization: SIGNED },
-      body: new URLSearchParams({
-        Action: 'AssumeRole',
-        RoleArn: 'arn:aws:iam::100000000104:role/OrganizationAccountAccessRole',
-        RoleSessionName: 'shell',
-      }),
-    });
-    const xml = await answer.text();
-    const value = (name: string) => new RegExp(`<${name}>([^<]*)<`).exec(xml)?.[1] ?? '';
+    const session = await assumeRole(server.endpoint, '100000000104', 'shell');
     const { code, stdout, stderr } = await cli(['start', '--yes', ...flags('env-01')], {
       env: cleanEnv({
         ...server.env,
-        AWS_ACCESS_KEY_ID: value('AccessKeyId'),
-        AWS_SECRET_ACCESS_KEY: value('SecretAccessKey'),
-        AWS_SESSION_TOKEN: value('SessionToken'),
+        AWS_ACCESS_KEY_ID: session.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: session.secretAccessKey,
+        AWS_SESSION_TOKEN: session.sessionToken,
       }),
     });
     const said = (stdout + stderr).replaceAll(/\s+/g, ' ');

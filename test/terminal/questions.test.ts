@@ -13,6 +13,7 @@ import { DescribeDBSnapshotsCommand, ModifyDBInstanceCommand } from '@aws-sdk/cl
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openVault } from '../../src/ansible/vault.ts';
 import type { Aws } from '../../src/aws/clients.ts';
+import { assumeRole } from '../support/assumeRole.ts';
 import { clients } from '../support/aws.ts';
 import { cleanEnv, cli, folder, type Server, serve } from '../support/cli.ts';
 import { dnsimpleStandIn } from '../support/dnsimpleStandIn.ts';
@@ -213,23 +214,10 @@ describe.skipIf(tmuxMissing)('credentials that expire in the middle', () => {
     mkdirSync(join(home, '.aws'));
     writeFileSync(join(home, '.aws/config'), '[profile team]\nregion = eu-central-1\n');
     const renew = async (): Promise<void> => {
-      const answer = await fetch(own.endpoint, {
-        method: 'POST',
-        // The practice cloud reads whose key it is, and checks no signature.
-        headers: {
-          authorization: 'AWS4-HMAC-SHA256 Credential=AKIAPRACTICE00000000/20260101/eu-central-1/sts/aws4_request',
-        },
-        body: new URLSearchParams({
-          Action: 'AssumeRole',
-          RoleArn: 'arn:aws:iam::100000000101:role/OrganizationAccountAccessRole',
-          RoleSessionName: 'person',
-        }),
-      });
-      const xml = await answer.text();
-      const value = (name: string) => new RegExp(`<${name}>([^<]*)<`).exec(xml)?.[1] ?? '';
+      const session = await assumeRole(own.endpoint, '100000000101', 'person');
       writeFileSync(
         join(home, '.aws/credentials'),
-        `[team]\naws_access_key_id = ${value('AccessKeyId')}\naws_secret_access_key = ${value('SecretAccessKey')}\naws_session_token = ${value('SessionToken')}\n`,
+        `[team]\naws_access_key_id = ${session.accessKeyId}\naws_secret_access_key = ${session.secretAccessKey}\naws_session_token = ${session.sessionToken}\n`,
       );
     };
     try {
